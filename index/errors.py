@@ -1,0 +1,63 @@
+"""What can go wrong below the seam; errors of apsw, FAISS and tantivy are translated here, at the border.
+
+IndexProblem
+├── CollectionMissing    no collection has that name
+├── DocumentMissing      the collection has no document with that id
+├── FilterInvalid        a filter does not follow the language; says where and what would do
+├── EncoderMismatch      the collection was built by another model
+├── Behind               the collection has not reached the asked-for token yet
+├── Unavailable          the truth cannot be read or written now
+│   ├── StorageFull      the disk is full: nothing was written
+│   └── DataFolderLocked another process holds the data folder
+└── Damaged              a page of the truth does not match its checksum, or a pragma did not hold
+"""
+
+from __future__ import annotations
+
+
+class IndexProblem(Exception):
+    """Base of everything that index/ raises on purpose; its text says what to do."""
+
+
+class CollectionMissing(IndexProblem):
+    """No collection has that name."""
+
+
+class DocumentMissing(IndexProblem):
+    """The collection has no document with that id."""
+
+
+class FilterInvalid(IndexProblem):
+    """A filter does not follow the language; `path` names the place, such as `filter.and[1].gte`."""
+
+    def __init__(self, message: str, path: str = "filter") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class EncoderMismatch(IndexProblem):
+    """The collection was built by another model than the one that asks."""
+
+
+class Behind(IndexProblem):
+    """The collection has not reached the asked-for token; asking again later may succeed."""
+
+
+class Unavailable(IndexProblem):
+    """The truth cannot be read or written now; asking again later may succeed."""
+
+
+class StorageFull(Unavailable):
+    """The disk is full; nothing of the write was kept."""
+
+
+class DataFolderLocked(Unavailable):
+    """Another process holds the data folder; `holder` is what it wrote about itself (its URL, where it serves)."""
+
+    def __init__(self, message: str, holder: str | None = None) -> None:
+        super().__init__(message)
+        self.holder = holder
+
+
+class Damaged(IndexProblem):
+    """The truth does not match its checksums, or was opened without a protection that it needs."""

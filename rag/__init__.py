@@ -1,0 +1,1 @@
+"""From files to passages, from questions to answers. No SQL, no FAISS, no HTTP."""

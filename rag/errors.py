@@ -1,0 +1,45 @@
+"""What can go wrong between a file and an answer.
+
+RagProblem
+├── LoadProblem        a file cannot become a document; the reason is for a person to read
+│   ├── UnsupportedFormat  no loader reads this kind of file
+│   └── NoText             the file holds no text (a scan, a blank page)
+├── TextInvalid        text that cannot be stored (a lone surrogate)
+├── ModelUnavailable   the model's folder or cached name cannot be loaded; nothing is downloaded
+├── QueryInvalid       a question that cannot be asked (blank)
+└── DatasetInvalid     an evaluation set that does not follow its layout
+"""
+
+from __future__ import annotations
+
+
+class RagProblem(Exception):
+    """Base of everything that rag/ raises on purpose; its text says what to do."""
+
+
+class LoadProblem(RagProblem):
+    """A file cannot become a document; the text is the reason, for a person to read."""
+
+
+class UnsupportedFormat(LoadProblem):
+    """No loader reads this kind of file."""
+
+
+class NoText(LoadProblem):
+    """The file holds no text."""
+
+
+class TextInvalid(RagProblem):
+    """Text that cannot be stored, such as a lone surrogate."""
+
+
+class ModelUnavailable(RagProblem):
+    """The model cannot be loaded from its folder or from the local cache; nothing is downloaded."""
+
+
+class QueryInvalid(RagProblem):
+    """A question that cannot be asked; the text says why."""
+
+
+class DatasetInvalid(RagProblem):
+    """An evaluation set that does not follow its layout; the text names file and line."""

@@ -1,0 +1,188 @@
+"""What travels between the stages: frozen values, and what can be computed from them.
+
+Offsets count Unicode code points into a document's stored text, start inclusive, end exclusive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from index.types import DocumentInfo, Json, StoredPassage
+
+Mode = Literal["hybrid", "dense", "lexical"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Code points `start` to `end` (exclusive) of a text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of a document: where its line starts, where it ends, how deep it is (1 is the highest), its words."""
+
+    start: int
+    end: int
+    level: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedDocument:
+    """What a loader made of a file or of one row of it.
+
+    `text` is stored and cited as it is. `body` is the part of it that becomes passages (front matter is left out).
+    `headings` lie in the order of the text. `pages` holds the start offset of each page, the first being 0, or is
+    empty where the format has no pages. `id` is set where the format carries one (a row's `_id`), and is raw: not
+    escaped yet.
+    """
+
+    text: str
+    media_type: str
+    original: bytes
+    body: Span | None = None
+    headings: Sequence[Heading] = ()
+    pages: Sequence[int] = ()
+    id: str | None = None
+    title: str | None = None
+    uri: str | None = None
+    source: str | None = None
+    published: str | None = None
+    language: str | None = None
+    encoding: str | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRow:
+    """A row of a file that could not become a document, with its line (from 1) and its reason."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of the talk before a question."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with everything that decides its answer."""
+
+    query: str
+    top_k: int = 5
+    filter: Json = None  # the filter language of index/filters.py, unparsed; None filters nothing
+    mode: Mode = "hybrid"
+    history: Sequence[Turn] = ()
+    at_least: str | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A candidate passage in its place: its fused score and the raw scores that made it."""
+
+    stored: StoredPassage
+    score: float
+    dense: float | None
+    lexical: float | None
+    explain: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What retrieval found for one question, best first, at most `top_k`."""
+
+    query: str
+    standalone_query: str | None
+    passages: Sequence[Ranked]
+    token: str
+    degraded: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The exact place of a quote: `text(collection, document_id)[start:end] == quote` under `document_sha256`."""
+
+    collection: str
+    document_id: str
+    document_sha256: str
+    start: int
+    end: int
+    start_utf16: int
+    end_utf16: int
+    quote: str
+    first_page: int | None
+    last_page: int | None
+    heading_path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A part of a passage that matters to the question; offsets into the document's stored text."""
+
+    kind: Literal["sentence", "term"]
+    start: int
+    end: int
+    start_utf16: int
+    end_utf16: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPassage:
+    """One passage as it is shown: rank from 1, the quote with its citation, highlights in the order of the text."""
+
+    rank: int
+    id: str
+    text: str
+    score: float
+    dense: float | None
+    lexical: float | None
+    document: DocumentInfo
+    citation: Citation
+    highlights: Sequence[Highlight]
+    explain: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why there is no answer: a stable code and one sentence that a person understands."""
+
+    code: Literal["below_threshold", "empty_collection", "filter_matched_nothing"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said: passages when answerable, otherwise a reason and what came nearest."""
+
+    query: str
+    standalone_query: str | None
+    answerable: bool
+    reason: Reason | None
+    passages: Sequence[AnswerPassage]
+    nearest: Sequence[AnswerPassage]
+    token: str
+    degraded: tuple[str, ...]
+    timing_ms: Mapping[str, float]
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What became of one document: its status, how many passages it has, and why it failed if it did."""
+
+    id: str
+    status: Literal["added", "replaced", "unchanged", "failed"]
+    passages: int = 0
+    document_sha256: str | None = None
+    problem: str | None = None
