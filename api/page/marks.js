@@ -1,0 +1,58 @@
+// Text with parts of it marked. Everything is made of text nodes: nothing here can parse markup.
+// Offsets count UTF-16 code units, because JavaScript's slice does, unless a name says code points.
+
+import { html } from "./vendor/standalone.module.js";
+
+// From the outermost mark to the innermost; each kind is cut at the borders of the one around it.
+const LAYERS = ["sentence", "answer", "term"];
+
+/** The index in `text` that lies `codePoints` code points after its start (at most the length of `text`). */
+export function utf16At(text, codePoints) {
+  let at = 0;
+  for (let left = codePoints; left > 0 && at < text.length; left -= 1) at += text.codePointAt(at) > 0xffff ? 2 : 1;
+  return at;
+}
+
+/** How many code points `text` has. */
+export function codePointsIn(text) {
+  let count = 0;
+  for (let at = 0; at < text.length; count += 1) at += text.codePointAt(at) > 0xffff ? 2 : 1;
+  return count;
+}
+
+/** A passage's highlights as layers of sorted spans, relative to a text in which the citation starts at `shift`. */
+export function layersOf(citation, highlights, shift = 0) {
+  const place = (utf16) => utf16 - citation.start_utf16 + shift;
+  return LAYERS.map((kind) => ({
+    kind,
+    spans: highlights
+      .filter((highlight) => highlight.kind === kind)
+      .map((highlight) => ({ start: place(highlight.start_utf16), end: place(highlight.end_utf16) }))
+      .sort((one, other) => one.start - other.start),
+  }));
+}
+
+/** `text` from `from` to `to` as text nodes and <mark> elements, layer within layer. */
+export function marked(text, layers, from = 0, to = text.length) {
+  if (from >= to) return [];
+  if (layers.length === 0) return [text.slice(from, to)];
+  const [{ kind, spans }, ...inner] = layers;
+  const parts = [];
+  let at = from;
+  for (const span of spans) {
+    const start = Math.max(span.start, at);
+    const end = Math.min(span.end, to);
+    if (start >= end) continue;
+    parts.push(...marked(text, inner, at, start));
+    parts.push(html`<mark class=${kind}>${marked(text, inner, start, end)}</mark>`);
+    at = end;
+  }
+  parts.push(...marked(text, inner, at, to));
+  return parts;
+}
+
+/** A passage's text without the blanks at its two ends, marked. */
+export function markedPassage({ text, citation, highlights }) {
+  const from = text.length - text.trimStart().length;
+  return marked(text, layersOf(citation, highlights), from, Math.max(from, text.trimEnd().length));
+}

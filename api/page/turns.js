@@ -1,0 +1,158 @@
+// The question-and-answer turns: how one is asked, what state it is in, and how that is shown.
+
+import { html, useReducer, useRef } from "./vendor/standalone.module.js";
+import { ask } from "./client.js";
+import { filterForApi } from "./filters.js";
+import { markedPassage } from "./marks.js";
+import { count, dateInWords, leftOut, nameOf, pageInWords } from "./words.js";
+
+const TURNS_REMEMBERED = 3; // as many as go along with a follow-up question
+const WORDS_OF_AN_ANSWER = 500; // in characters: what a follow-up needs to know of the answer before it
+
+function reduce(turns, { type, id, instead, ...change }) {
+  if (type === "clear") return [];
+  if (type === "asked") return [{ id, state: "asking", passages: [], ...change }, ...turns.filter((turn) => turn.id !== instead)];
+  return turns.map((turn) => (turn.id === id ? { ...turn, ...change } : turn));
+}
+
+/** The turns that go along with a new question, oldest first; `turns` has the newest first. */
+export function historyOf(turns) {
+  const whole = turns.filter((turn) => turn.answer).slice(0, TURNS_REMEMBERED).reverse();
+  return whole.flatMap(({ asked, answer }) => [
+    { role: "user", content: asked.query },
+    { role: "assistant", content: (answer.passages[0]?.text || answer.reason?.text || "").trim().slice(0, WORDS_OF_AN_ANSWER) },
+  ]).filter(({ content }) => content);
+}
+
+async function run(question, signal, change) {
+  try {
+    for await (const { event, data } of ask(question, signal)) {
+      if (event === "candidates") change({ state: "streaming", passages: data.passages || [] });
+      else change({ state: data.answerable ? "answered" : "unanswered", answer: data, passages: data.passages });
+    }
+  } catch (problem) {
+    if (problem.name === "AbortError") change({ state: "cancelled", passages: [] });
+    else change({ state: "failed", problem, passages: [] });
+  }
+}
+
+/** The turns, newest first, and what can be done: `ask` (in place of the turn `instead`), `cancel()`, `clear()`. */
+export function useTurns() {
+  const [turns, dispatch] = useReducer(reduce, []);
+  const last = useRef({ id: 0, controller: new AbortController() });
+  const cancel = () => last.current.controller.abort();
+  const start = (asked, history, instead = null) => {
+    cancel();
+    const id = last.current.id + 1;
+    last.current = { id, controller: new AbortController() };
+    dispatch({ type: "asked", id, instead, asked, history });
+    const filter = filterForApi(asked.filter);
+    const { query, collection } = asked;
+    const question = { query, collection, ...(filter && { filter }), ...(history.length && { history }) };
+    return run(question, last.current.controller.signal, (change) => dispatch({ type: "changed", id, ...change }));
+  };
+  const clear = () => {
+    cancel();
+    dispatch({ type: "clear" });
+  };
+  return { turns, ask: start, cancel, clear };
+}
+
+/** What a screen reader hears, once a turn has reached its end. */
+export function announcement(turn) {
+  if (!turn) return "";
+  if (turn.state === "answered") return `Answered with ${count(turn.passages.length, "passage")}.`;
+  if (turn.state === "unanswered") return `Not found. ${turn.answer.reason?.text || ""}`;
+  if (turn.state === "failed") return `${turn.problem.title} ${turn.problem.detail}`;
+  return turn.state === "cancelled" ? "Cancelled." : "";
+}
+
+/** Source, date and place in the document, in one line. */
+export function About({ document, citation }) {
+  const path = citation?.heading_path || [];
+  return html`<p class="about">
+    ${document.source && html`<span class="source"><bdi>${document.source}</bdi></span>`}
+    ${document.published ? html`<time datetime=${document.published}>${dateInWords(document.published)}</time>` : html`<span>undated</span>`}
+    ${path.length > 0 && html`<span class="path"><bdi>${path.join(" › ")}</bdi></span>`}
+  </p>`;
+}
+
+function Passage({ passage, onOpen }) {
+  const { rank, document, citation } = passage;
+  return html`<li class="passage">
+    <h3>
+      <button type="button" class="chip" onClick=${() => onOpen(passage)}>
+        <span class="visually-hidden">Source </span><span class="number">${rank}</span><span class="visually-hidden">: </span>
+        <span class="name"><bdi>${nameOf(document)}</bdi>${pageInWords(citation.page)}</span>
+      </button>
+    </h3>
+    <${About} document=${document} citation=${citation} />
+    <blockquote dir="auto">${markedPassage(passage)}</blockquote>
+  </li>`;
+}
+
+const Passages = ({ passages, onOpen, ...rest }) =>
+  html`<ol class="passages" ...${rest}>${passages.map((passage) => html`<${Passage} key=${passage.id} passage=${passage} onOpen=${onOpen} />`)}</ol>`;
+
+function Failed({ problem, onRetry }) {
+  const { title, detail, requestId, retryAfter } = problem;
+  return html`<div class="notice bad">
+    <p><strong>${title}</strong> ${detail}</p>
+    ${retryAfter && html`<p>It asks to wait ${count(Number(retryAfter), "second")}.</p>`}
+    ${requestId && html`<p class="muted">Request <code>${requestId}</code></p>`}
+    <button type="button" onClick=${onRetry}>Try again</button>
+  </div>`;
+}
+
+function Unanswered({ turn, documents, onOpen }) {
+  const { reason, nearest } = turn.answer;
+  const where = filterForApi(turn.asked.filter) ? "in the documents that the filter leaves" : documents ? `in ${count(documents, "document")}` : "here";
+  return html`<div class="unanswered">
+      <p class="verdict"><strong>Not found ${where}.</strong> ${reason?.text}</p>
+    </div>
+    ${nearest.length > 0 &&
+    html`<section class="nearest" aria-label="Nearest passages, not an answer">
+      <p class="label">Nearest passages — not an answer</p>
+      <${Passages} passages=${nearest} onOpen=${onOpen} />
+    </section>`}`;
+}
+
+const Legend = () => html`<p class="legend">
+  <span class="sample sentence">Shaded</span>: the sentences that fit the question best. <span class="sample term">Underlined</span>: its words.
+</p>`;
+
+const Asking = ({ onCancel }) => html`<div class="asking">
+  <div class="skeleton" aria-hidden="true"><span></span><span></span><span></span></div>
+  <button type="button" class="quiet" onClick=${onCancel}>Cancel</button>
+</div>`;
+
+function Body({ turn, documents, onOpen, onCancel, onRetry }) {
+  const retry = () => onRetry(turn);
+  if (turn.state === "asking") return html`<${Asking} onCancel=${onCancel} />`;
+  if (turn.state === "streaming")
+    return html`<p class="label">First finds, not final yet</p><${Passages} passages=${turn.passages} onOpen=${onOpen} />`;
+  if (turn.state === "failed") return html`<${Failed} problem=${turn.problem} onRetry=${retry} />`;
+  if (turn.state === "cancelled")
+    return html`<div class="notice"><p>Cancelled.</p><button type="button" onClick=${retry}>Ask again</button></div>`;
+  if (turn.state === "unanswered") return html`<${Unanswered} turn=${turn} documents=${documents} onOpen=${onOpen} />`;
+  return html`<${Legend} /><${Passages} passages=${turn.passages} onOpen=${onOpen} />`;
+}
+
+/** What the answer says about itself: the question as it was understood, what was left out, warnings. */
+function Remarks({ answer }) {
+  if (!answer) return null;
+  const notes = [...answer.degraded.map(leftOut), ...(answer.warnings || [])];
+  return html`${answer.standalone_query && html`<p class="understood">Understood as: <bdi>${answer.standalone_query}</bdi></p>`}
+    ${notes.length > 0 && html`<ul class="notice">${notes.map((note) => html`<li key=${note}>${note}</li>`)}</ul>`}`;
+}
+
+/** One turn as an article of the feed. `place` and `of` are its place from 1 and their number. */
+export function Turn({ turn, place, of, ...rest }) {
+  const busy = turn.state === "asking" || turn.state === "streaming";
+  return html`<article class=${`turn ${turn.state}`} id=${`turn-${turn.id}`} tabindex="-1" aria-labelledby=${`question-${turn.id}`}
+    aria-posinset=${place} aria-setsize=${of} aria-busy=${String(busy)}>
+    <h2 id=${`question-${turn.id}`} dir="auto">${turn.asked.query}</h2>
+    <${Remarks} answer=${turn.answer} />
+    <${Body} turn=${turn} ...${rest} />
+  </article>`;
+}

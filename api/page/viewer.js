@@ -1,0 +1,147 @@
+// The document viewer: a document's stored text with a span marked, beside the page or, on a narrow screen, over it.
+
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/standalone.module.js";
+import { getJson } from "./client.js";
+import { layersOf, marked, utf16At } from "./marks.js";
+import { About } from "./turns.js";
+import { count, nameOf, pageInWords, webLink } from "./words.js";
+
+// Code points fetched on each side of the span: a long document is opened as quickly as a short one.
+const REACH = 30_000;
+
+const WIDE = matchMedia("(min-width: 768px)");
+
+/** What to open, from a cited passage. Offsets count code points. */
+export function targetOfPassage(passage) {
+  const { citation, highlights, document } = passage;
+  const { collection, document_id: id, start_char: start, end_char: end, document_sha256: sha256 } = citation;
+  return { collection, id, start, end, sha256, citation, highlights, title: document.title };
+}
+
+async function fetchText(target, start, end, signal) {
+  const path = `/v1/documents/${encodeURIComponent(target.id)}/text`;
+  return getJson(path, { collection: target.collection, start, end }, signal);
+}
+
+async function fetchDocument(target, signal) {
+  const path = `/v1/documents/${encodeURIComponent(target.id)}`;
+  const info = await getJson(path, { collection: target.collection }, signal);
+  const from = Math.max(0, Math.min(target.start ?? 0, info.characters) - REACH);
+  const to = Math.min(info.characters, Math.max(from, target.end ?? 0) + REACH);
+  return { info, piece: await fetchText(target, from, to, signal) };
+}
+
+/** The document and the piece of its text that is shown, with `extend` to fetch what comes before or after it. */
+function useDocument(target) {
+  const [loaded, setLoaded] = useState({ state: "loading" });
+  useEffect(() => {
+    const controller = new AbortController();
+    setLoaded({ state: "loading" });
+    fetchDocument(target, controller.signal).then(
+      (found) => setLoaded({ state: "ready", ...found }),
+      (problem) => problem.name === "AbortError" || setLoaded({ state: "failed", problem }),
+    );
+    return () => controller.abort();
+  }, [target]);
+  const extend = async (where) => {
+    const { piece, info } = loaded;
+    const [from, to] = where === "before" ? [Math.max(0, piece.start_char - REACH), piece.start_char]
+      : [piece.end_char, Math.min(info.characters, piece.end_char + REACH)];
+    const more = await fetchText(target, from, to);
+    const [first, second] = where === "before" ? [more, piece] : [piece, more];
+    const joined = { ...piece, text: first.text + second.text, start_char: first.start_char, end_char: second.end_char };
+    setLoaded({ ...loaded, piece: joined });
+  };
+  return [loaded, extend];
+}
+
+/** Opens the <dialog>: modal only where it covers the page. Escape closes it from anywhere. */
+function useDialog(onClose) {
+  const dialog = useRef(null);
+  useEffect(() => {
+    const open = () => {
+      dialog.current.close();
+      if (WIDE.matches) dialog.current.show();
+      else dialog.current.showModal();
+    };
+    open();
+    WIDE.addEventListener("change", open);
+    return () => WIDE.removeEventListener("change", open);
+  }, []);
+  useEffect(() => {
+    const onKey = (event) => event.key === "Escape" && (event.preventDefault(), onClose());
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [onClose]);
+  return dialog;
+}
+
+/** The layers of marks in the piece: the cited span, and in it what the passage highlights. */
+function layersIn(piece, target) {
+  if (target.start === null || target.start >= piece.end_char) return [];
+  const start = utf16At(piece.text, target.start - piece.start_char);
+  const end = utf16At(piece.text, target.end - piece.start_char);
+  const inner = target.citation ? layersOf(target.citation, target.highlights, start) : [];
+  return [{ kind: "cited", spans: [{ start, end }] }, ...inner];
+}
+
+function Text({ piece, target, stale, extend, total }) {
+  const box = useRef(null);
+  useLayoutEffect(() => {
+    const mark = box.current.querySelector("mark");
+    if (!mark) return;
+    (box.current.querySelector("mark.sentence") || mark).scrollIntoView({ block: "center" });
+    mark.focus({ preventScroll: true });
+  }, [target]);
+  useLayoutEffect(() => {
+    box.current.querySelector("mark")?.setAttribute("tabindex", "-1");
+  });
+  return html`<div class="document-text" ref=${box}>
+    ${piece.start_char > 0 && html`<button type="button" class="more" onClick=${() => extend("before")}>Earlier text</button>`}
+    <div class="prose" dir="auto">${marked(piece.text, stale ? [] : layersIn(piece, target))}</div>
+    ${piece.end_char < total && html`<button type="button" class="more" onClick=${() => extend("after")}>Later text</button>`}
+  </div>`;
+}
+
+function Facts({ info, target }) {
+  const original = `/v1/documents/${encodeURIComponent(info.id)}/original?collection=${encodeURIComponent(target.collection)}`;
+  const web = webLink(info.uri);
+  return html`<${About} document=${info} citation=${target.citation} />
+    <p class="about">
+      ${target.citation?.page && html`<span>${pageInWords(target.citation.page).slice(2)}</span>`}
+      <span>${count(info.characters, "character")}</span>
+      <a href=${original} download=${nameOf({ id: info.id })}>Original file</a>
+      ${web && html`<a href=${web} target="_blank" rel="noopener noreferrer">On the web</a>`}
+    </p>`;
+}
+
+function Content({ loaded, extend, target }) {
+  if (loaded.state === "loading") return html`<p class="muted wait">Opening…</p>`;
+  if (loaded.state === "failed")
+    return html`<p class="notice bad" role="alert"><strong>${loaded.problem.title}</strong> ${loaded.problem.detail}</p>`;
+  const { info, piece } = loaded;
+  const stale = Boolean(target.sha256) && piece.document_sha256 !== target.sha256;
+  const missing = target.start !== null && target.start >= info.characters;
+  return html`<${Facts} info=${info} target=${target} />
+    ${(stale || missing) && html`<p class="notice" role="alert">The document has changed since this was cited; the place is not marked.</p>`}
+    <${Text} piece=${piece} target=${target} stale=${stale} extend=${extend} total=${info.characters} />`;
+}
+
+/** The viewer of `target`; `onClose` is called for its button and for Escape. */
+export function Viewer({ target, onClose }) {
+  const dialog = useDialog(onClose);
+  const [loaded, extend] = useDocument(target);
+  const cancel = (event) => {
+    event.preventDefault();
+    onClose();
+  };
+  return html`<dialog class="viewer" ref=${dialog} aria-labelledby="viewer-title" onCancel=${cancel}>
+    <div class="viewer-head">
+      <h2 id="viewer-title"><bdi>${loaded.info ? nameOf(loaded.info) : nameOf(target)}</bdi></h2>
+      <button type="button" class="close" aria-label="Close the document" onClick=${onClose}>×</button>
+    </div>
+    <div class="viewer-body" tabindex="0" role="region" aria-label="Text of the document">
+      <${Content} loaded=${loaded} extend=${extend} target=${target} />
+    </div>
+  </dialog>`;
+}
