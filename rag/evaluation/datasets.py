@@ -1,0 +1,202 @@
+"""Evaluation sets on disk: BEIR's layout, and a folder of documents with questions about it.
+
+    corpus.jsonl[.gz]  queries.jsonl[.gz]  qrels/*.tsv      BEIR: `_id`s; qrels rows are query-id, corpus-id, score
+    documents/  questions.jsonl                             any format that can be ingested; a document is named by
+                                                            its path below documents/, or by its row's `_id`
+
+Document ids are those of ingestion (`rag.ids.document_id`) in everything that is returned.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rag.errors import DatasetInvalid, LoadProblem
+from rag.evaluation.questions import AnswerSpan, DatasetQuestion, read_questions
+from rag.evaluation.rows import Place, json_rows, numbered_lines
+from rag.loaders import load
+from rag.types import LoadedDocument
+
+Judgements = Mapping[str, Mapping[str, int]]
+"""Per query id, per document id, its grade; a grade of 1 or more is relevant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Questions, judgements, and the path (a file or a folder) of the documents that they are about."""
+
+    name: str
+    corpus: Path
+    questions: Sequence[DatasetQuestion]
+    judgements: Judgements
+    documents: int
+    corpus_sha256: str
+    unreadable: Sequence[str] = ()  # ids of judged documents without text, which can never be found
+
+    @property
+    def questions_sha256(self) -> str:
+        """A digest of questions and judgements: two results with another one cannot be compared."""
+        asked = [[q.id, q.text, [[t.role, t.content] for t in q.history], q.metadata] for q in self.questions]
+        judged = {query: dict(grades) for query, grades in self.judgements.items()}
+        return hashlib.sha256(json.dumps([asked, judged], sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A document of the corpus as named there; `text` is None where it cannot be read."""
+
+    place: Place
+    id: str
+    text: str | None
+
+
+def read_dataset(folder: Path) -> Dataset:
+    """Read the evaluation set in `folder`, whichever layout it has.
+
+    Raises DatasetInvalid, naming file and line, for rows that do not parse, ids that are missing, stand twice or
+    name nothing, and answer spans whose text is not what their document holds there.
+    """
+    corpus, queries = _present(folder / "corpus.jsonl"), _present(folder / "queries.jsonl")
+    if corpus and queries:
+        return _read_beir(folder, corpus, queries)
+    documents, questions = folder / "documents", _present(folder / "questions.jsonl")
+    if documents.is_dir() and questions:
+        return _read_folder(folder, documents, questions)
+    raise DatasetInvalid(
+        f"{folder}: no evaluation set; give a folder with corpus.jsonl, queries.jsonl (each may be .gz) and "
+        "qrels/*.tsv, or one with documents/ and questions.jsonl"
+    )
+
+
+def _present(path: Path) -> Path | None:
+    packed = path.with_name(path.name + ".gz")
+    return path if path.is_file() else packed if packed.is_file() else None
+
+
+def _read_beir(folder: Path, corpus: Path, queries: Path) -> Dataset:
+    questions = read_questions(queries)
+    texts = _check_corpus(_beir_entries(corpus), questions)
+    judgements, halves = _read_qrels(folder / "qrels", {question.id for question in questions}, texts)
+    return Dataset(
+        name=folder.resolve().name,
+        corpus=corpus,
+        questions=[replace(q, split=q.split or halves.get(q.id)) for q in questions],
+        judgements=judgements,
+        documents=len(texts),
+        corpus_sha256=_digest([("corpus.jsonl", corpus)]),
+        unreadable=_unreadable(judgements, texts),
+    )
+
+
+def _read_folder(folder: Path, documents: Path, queries: Path) -> Dataset:
+    questions = read_questions(queries)
+    files = [(path.relative_to(documents).as_posix(), path) for path in sorted(documents.rglob("*")) if path.is_file()]
+    texts = _check_corpus(_folder_entries(files), questions)
+    judgements = {q.id: {span.document_id: 1 for span in q.spans} for q in questions if q.spans}
+    return Dataset(
+        name=folder.resolve().name,
+        corpus=documents,
+        questions=questions,
+        judgements=judgements,
+        documents=len(texts),
+        corpus_sha256=_digest(files),
+        unreadable=_unreadable(judgements, texts),
+    )
+
+
+def _beir_entries(corpus: Path) -> Iterator[_Entry]:
+    for row in json_rows(corpus):
+        text = row.fields.get("text")
+        if text is not None and not isinstance(text, str):
+            raise row.place.problem("`text` is not a string")
+        yield _Entry(row.place, row.string("_id"), text)
+
+
+def _folder_entries(files: Iterable[tuple[str, Path]]) -> Iterator[_Entry]:
+    for name, path in files:
+        try:
+            for line, document in enumerate(load(path.read_bytes(), name=path.name), start=1):
+                if isinstance(document, LoadedDocument):
+                    yield _Entry(Place(path, line), document.id or name, document.text)
+        except LoadProblem:
+            yield _Entry(Place(path, 1), name, None)
+
+
+def _check_corpus(entries: Iterable[_Entry], questions: Sequence[DatasetQuestion]) -> Mapping[str, bool]:
+    """Return per document id whether it has text, after checking every answer span against it."""
+    spans: dict[str, list[AnswerSpan]] = {}
+    for span in (span for question in questions for span in question.spans):
+        spans.setdefault(span.document_id, []).append(span)
+    texts: dict[str, bool] = {}
+    for entry in entries:
+        document = entry.place.document_id(entry.id)
+        if document in texts:
+            raise entry.place.problem(f"the id {entry.id!r} stands on an earlier line too; ids are unique")
+        texts[document] = bool(entry.text and entry.text.strip())
+        for span in spans.pop(document, []):
+            _check_span(span, entry)
+    for unknown in spans.values():
+        raise unknown[0].place.problem(f"an answer span names {unknown[0].document_id!r}, which no document has as id")
+    return texts
+
+
+def _check_span(span: AnswerSpan, entry: _Entry) -> None:
+    if entry.text is not None and entry.text[span.start : span.end] != span.text:
+        raise span.place.problem(
+            f"an answer span's text is not what {entry.id!r} holds from {span.start} to {span.end}; "
+            "offsets count code points of the stored text"
+        )
+
+
+def _read_qrels(folder: Path, queries: set[str], documents: Mapping[str, bool]) -> tuple[Judgements, Mapping[str, str]]:
+    """Return the judgements of every `*.tsv`, and per query the name of the file (`train`, `dev`, `test`) it is in."""
+    judgements: dict[str, dict[str, int]] = {}
+    halves: dict[str, str] = {}
+    files = sorted(folder.glob("*.tsv"))
+    if not files:
+        raise DatasetInvalid(f"{folder}: no *.tsv file; each row is query-id, corpus-id, score, parted by tabs")
+    for path in files:
+        for place, query, document, grade in _qrels_rows(path):
+            if query not in queries:
+                raise place.problem(f"no query has the id {query!r}")
+            name = place.document_id(document)
+            if name not in documents:
+                raise place.problem(f"no document of the corpus has the id {document!r}")
+            if judgements.setdefault(query, {}).setdefault(name, grade) != grade:
+                raise place.problem(f"{document!r} is judged twice for {query!r}, with another score")
+            halves.setdefault(query, path.stem)
+    return judgements, halves
+
+
+def _qrels_rows(path: Path) -> Iterator[tuple[Place, str, str, int]]:
+    for place, text in numbered_lines(path):
+        fields = text.split("\t")
+        if len(fields) != 3:
+            raise place.problem(f"{len(fields)} fields where query-id, corpus-id, score are due, parted by tabs")
+        if place.line == 1 and fields[0] == "query-id":
+            continue
+        try:
+            yield place, fields[0], fields[1], int(fields[2])
+        except ValueError as error:
+            raise place.problem(f"the score {fields[2]!r} is not a whole number") from error
+
+
+def _unreadable(judgements: Judgements, texts: Mapping[str, bool]) -> Sequence[str]:
+    return sorted({doc for grades in judgements.values() for doc in grades if not texts[doc]})
+
+
+def _digest(files: Iterable[tuple[str, Path]]) -> str:
+    """Return the SHA-256 over names and contents (unpacked, since gzip heads carry times) of `files`, in order."""
+    digest = hashlib.sha256()
+    for name, path in files:
+        content = hashlib.sha256()
+        with gzip.open(path, "rb") if path.name.endswith(".jsonl.gz") else path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                content.update(block)
+        digest.update(f"{name}\0{content.hexdigest()}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,73 @@
+"""What a result was made from: with the same manifest, the same bytes come out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from index.types import Json
+from rag.evaluation.datasets import Dataset
+
+_ROOT = Path(__file__).resolve().parents[2]
+# What decides a figure; encoders' own runtimes are part of the model's fingerprint or change it below rounding.
+_PACKAGES = (
+    "pincite",
+    "faiss-cpu",
+    "ir-measures",
+    "langchain-text-splitters",
+    "numpy",
+    "pytrec-eval-terrier",
+    "tantivy",
+)
+
+
+def manifest(dataset: Dataset, *, model: str, settings: Mapping[str, Json], notes: Mapping[str, Json]) -> Json:
+    """Return the manifest of a result: `settings` decided it, `notes` are counts and warnings about it."""
+    return {
+        "commit": commit(_ROOT),
+        "dataset": dataset.name,
+        "corpus_sha256": dataset.corpus_sha256,
+        "questions_sha256": dataset.questions_sha256,
+        "model": model,
+        "settings": dict(settings),
+        "settings_sha256": digest(settings),
+        "seed": settings["seed"],
+        "versions": {"python": platform.python_version(), **_versions(_PACKAGES)},
+        **notes,
+    }
+
+
+def digest(value: Json) -> str:
+    """Return the SHA-256 of `value` as JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def commit(root: Path) -> str | None:
+    """Return the commit that `root` is a checkout of, `+` behind it where files differ, None where it is none."""
+    git = shutil.which("git")
+    if git is None or not (root / ".git").exists():
+        return None
+    head, changed = (_output(git, root, *words) for words in (("rev-parse", "HEAD"), ("status", "--porcelain")))
+    return f"{head}+" if head and changed else head or None
+
+
+def _output(git: str, root: Path, *words: str) -> str:
+    done = subprocess.run([git, "-C", str(root), *words], capture_output=True, text=True, check=False)  # noqa: S603
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _versions(packages: Sequence[str]) -> Mapping[str, str | None]:
+    return {name: _version(name) for name in packages}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,110 @@
+"""Questions of an evaluation set: what is asked, what would be right, and in which half of the set it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from index.types import Json
+from rag.evaluation.rows import Place, Row, json_rows
+from rag.types import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSpan:
+    """A place that answers: code points `start` to `end` (exclusive) of the document's stored text, and its text."""
+
+    document_id: str
+    start: int
+    end: int
+    text: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetQuestion:
+    """One question with what is known about it; `answerable` is None where nobody says, `split` likewise."""
+
+    id: str
+    text: str
+    history: Sequence[Turn] = ()
+    answers: Sequence[str] = ()
+    spans: Sequence[AnswerSpan] = ()
+    answerable: bool | None = None
+    split: str | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+
+
+def read_questions(path: Path) -> Sequence[DatasetQuestion]:
+    """Read a queries file, one `{"_id", "text", "metadata"}` a line, in its order.
+
+    Of `metadata` are read `answers`, `answer_spans` (`[{"doc", "start", "end", "text"}]`), `answerable`, `history`
+    (`[{"role", "text"}]`) and `split`; the rest is kept for slices. Where `silver` is true nobody checked the labels,
+    so `answerable` is not used. Raises DatasetInvalid for a row that lacks its id or its text, or has an id twice.
+    """
+    questions: dict[str, DatasetQuestion] = {}
+    for row in json_rows(path):
+        question = _question(row)
+        if question.id in questions:
+            raise row.place.problem(f"the id {question.id!r} stands on an earlier line too; ids are unique")
+        questions[question.id] = question
+    if not questions:
+        raise Place(path, 1).problem("holds no question")
+    return tuple(questions.values())
+
+
+def _question(row: Row) -> DatasetQuestion:
+    name = row.string("_id")
+    if name.split() != [name]:
+        raise row.place.problem(f"the id {name!r} holds white space, which TREC run files cannot carry; rename it")
+    metadata = row.fields.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise row.place.problem("`metadata` is not an object")
+    return DatasetQuestion(
+        id=name,
+        text=row.string("text"),
+        history=tuple(_history(row.place, metadata)),
+        answers=tuple(_answers(row.place, metadata)),
+        spans=tuple(_spans(row.place, metadata)),
+        answerable=_answerable(row.place, metadata),
+        split=metadata.get("split"),
+        metadata=metadata,
+    )
+
+
+def _objects(place: Place, metadata: Mapping[str, Json], key: str) -> Sequence[Mapping[str, Json]]:
+    rows = metadata.get(key) or []
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise place.problem(f"`metadata.{key}` is not a list of objects")
+    return rows
+
+
+def _history(place: Place, metadata: Mapping[str, Json]) -> Iterator[Turn]:
+    for turn in _objects(place, metadata, "history"):
+        role, content = turn.get("role"), turn.get("text", turn.get("content"))
+        if role not in ("user", "assistant") or not isinstance(content, str):
+            raise place.problem('a turn of `metadata.history` is {"role": "user" or "assistant", "text": "…"}')
+        yield Turn(role, content)
+
+
+def _answers(place: Place, metadata: Mapping[str, Json]) -> Sequence[str]:
+    answers = metadata.get("answers") or []
+    if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
+        raise place.problem("`metadata.answers` is not a list of strings")
+    return [answer for answer in answers if answer.strip()]
+
+
+def _spans(place: Place, metadata: Mapping[str, Json]) -> Iterator[AnswerSpan]:
+    for span in _objects(place, metadata, "answer_spans"):
+        doc, start, end, text = (span.get(key) for key in ("doc", "start", "end", "text"))
+        if not isinstance(doc, str) or not isinstance(text, str) or type(start) is not int or type(end) is not int:
+            raise place.problem('an answer span is {"doc": "…", "start": 0, "end": 9, "text": "…"}')
+        yield AnswerSpan(place.document_id(doc), start, end, text, place)
+
+
+def _answerable(place: Place, metadata: Mapping[str, Json]) -> bool | None:
+    answerable = metadata.get("answerable")
+    if answerable is not None and not isinstance(answerable, bool):
+        raise place.problem("`metadata.answerable` is true, false or null")
+    return None if metadata.get("silver") else answerable
