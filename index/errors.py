@@ -4,8 +4,12 @@ IndexProblem
 ├── CollectionMissing    no collection has that name
 ├── DocumentMissing      the collection has no document with that id
 ├── FilterInvalid        a filter does not follow the language; says where and what would do
+├── NameInvalid          not a name that a collection can have
+├── DocumentInvalid      a document that cannot be stored: offsets outside its text, a bad date, a lone surrogate …
+├── TokenInvalid         not a token that any write has answered with
 ├── EncoderMismatch      the collection was built by another model
 ├── Behind               the collection has not reached the asked-for token yet
+├── VersionTooNew        a newer version of Pincite wrote the data folder
 ├── Unavailable          the truth cannot be read or written now
 │   ├── StorageFull      the disk is full: nothing was written
 │   └── DataFolderLocked another process holds the data folder
@@ -35,12 +39,28 @@ class FilterInvalid(IndexProblem):
         self.path = path
 
 
+class NameInvalid(IndexProblem):
+    """Not a name that a collection can have."""
+
+
+class DocumentInvalid(IndexProblem):
+    """A document that cannot be stored; nothing of it was kept, and the text names the document and the fault."""
+
+
+class TokenInvalid(IndexProblem):
+    """Not a token that any write has answered with."""
+
+
 class EncoderMismatch(IndexProblem):
     """The collection was built by another model than the one that asks."""
 
 
 class Behind(IndexProblem):
     """The collection has not reached the asked-for token; asking again later may succeed."""
+
+
+class VersionTooNew(IndexProblem):
+    """A newer version of Pincite wrote the data folder; this one does not touch it."""
 
 
 class Unavailable(IndexProblem):

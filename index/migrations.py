@@ -1,0 +1,124 @@
+"""The layout of the truth, as numbered steps that are only ever appended; `PRAGMA user_version` counts those taken.
+
+Nothing here is edited after it was released: old data folders take the steps that they lack when they are opened.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from index.errors import VersionTooNew
+
+M001 = """
+CREATE TABLE collection (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    encoder TEXT,                     -- fingerprint of the model that made the vectors; NULL before the first write
+    dimension INTEGER                 -- of its vectors
+) STRICT;
+
+CREATE TABLE document (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    collection INTEGER NOT NULL REFERENCES collection (id) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    sha256 TEXT NOT NULL,             -- of the stored text in UTF-8
+    fingerprint TEXT NOT NULL,        -- of everything given
+    media_type TEXT NOT NULL,
+    title TEXT,
+    uri TEXT,
+    source TEXT,
+    published TEXT,
+    published_low INTEGER,            -- microseconds since 0001-01-01T00:00Z, inclusive
+    published_high INTEGER,           -- exclusive
+    language TEXT,
+    encoding TEXT,
+    metadata TEXT NOT NULL,           -- JSON
+    added TEXT NOT NULL,
+    added_low INTEGER NOT NULL,
+    added_high INTEGER NOT NULL,
+    characters INTEGER NOT NULL,      -- code points of the text
+    bytes INTEGER NOT NULL,           -- of the original
+    first_passage INTEGER NOT NULL,   -- a document's passages have the keys from here on, without a gap
+    passages INTEGER NOT NULL,
+    UNIQUE (collection, id)
+) STRICT;
+
+-- What filters look at, in one narrow index, so that a filter never reads the wide rows of `document`.
+CREATE INDEX document_facts ON document (
+    collection, published_low, published_high, source, language, media_type, id, added_low, added_high,
+    first_passage, passages
+);
+
+CREATE TABLE passage (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    document INTEGER NOT NULL REFERENCES document (key) ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL,
+    start INTEGER NOT NULL,           -- code points into the text, inclusive
+    stop INTEGER NOT NULL,            -- exclusive
+    start_utf16 INTEGER NOT NULL,
+    header TEXT NOT NULL,
+    heading_path TEXT NOT NULL,       -- JSON list of strings
+    first_page INTEGER,
+    last_page INTEGER,
+    UNIQUE (document, ordinal)
+) STRICT;
+
+-- Text is kept in pieces of 65,536 code points, so that a passage of a huge document is read without the rest.
+CREATE TABLE text (
+    document INTEGER NOT NULL REFERENCES document (key) ON DELETE CASCADE,
+    piece INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    UNIQUE (document, piece)
+) STRICT;
+
+-- Only where the original is not the UTF-8 of the text.
+CREATE TABLE original (
+    document INTEGER PRIMARY KEY REFERENCES document (key) ON DELETE CASCADE,
+    data BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE vectors (
+    document INTEGER PRIMARY KEY REFERENCES document (key) ON DELETE CASCADE,
+    data BLOB NOT NULL                -- float32, little-endian, one row per passage in the order of ordinals
+) STRICT;
+
+-- Metadata that can be filtered by: one row per value, lists spread out.
+CREATE TABLE attribute (
+    collection INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,               -- string | number | boolean
+    value ANY NOT NULL,
+    document INTEGER NOT NULL REFERENCES document (key) ON DELETE CASCADE,
+    PRIMARY KEY (collection, name, kind, value, document)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX attribute_document ON attribute (document);
+
+CREATE TABLE change (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    collection INTEGER NOT NULL REFERENCES collection (id) ON DELETE CASCADE,
+    document_id TEXT NOT NULL,
+    removed_first INTEGER NOT NULL,   -- passage keys that this change took away
+    removed_count INTEGER NOT NULL,
+    added_first INTEGER NOT NULL,     -- and those that it brought
+    added_count INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    mark TEXT NOT NULL                -- random: tells this history from one that went another way after a restore
+) STRICT;
+CREATE INDEX change_collection ON change (collection, seq);
+"""
+
+STEPS = (M001,)
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Take the steps that the database lacks, each in a transaction of its own; raises `VersionTooNew`."""
+    version = connection.pragma("user_version")
+    if version > len(STEPS):
+        raise VersionTooNew(
+            f"The data folder has layout {version}, and this version of Pincite knows layouts up to {len(STEPS)}. "
+            "Install the version that wrote it, or choose another data folder with PINCITE_DATA."
+        )
+    for number in range(version, len(STEPS)):
+        with connection:
+            connection.execute(STEPS[number])
+            connection.pragma("user_version", number + 1)
