@@ -1,0 +1,135 @@
+"""HTML: the main content by trafilatura, or all of a page that has no navigation to leave out."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+
+import lxml.html
+from lxml import etree
+
+from rag.errors import LoadProblem, NoText
+from rag.loaders.decoding import decode
+from rag.loaders.html_head import read_head
+from rag.loaders.html_text import render
+from rag.loaders.source import Source, is_blank, refuse_binary, refuse_blank
+from rag.types import Heading, LoadedDocument
+
+SIZE_LIMIT = 64 << 20  # characters of markup
+_EXTRACTOR_LIMIT = 4 << 20  # characters of markup that trafilatura is given; it takes about a second a million
+_EXTRACTOR_DEPTH = 250  # it recurses, and no page that a person wrote is deeper
+_LINKED = 0.2  # the share of linked words above which a page is more menu than text
+_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
+_XML_CHARSET = re.compile(rb"\s*<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_:.-]{1,40})")
+_XML_DECLARATION = re.compile(r"\s*<\?xml[^>]{0,200}>")
+_NAVIGATION = (
+    "//nav | //aside | //footer | //body/header | //script[@src]"
+    " | //*[@role='navigation' or @role='banner' or @role='contentinfo' or @role='complementary']"
+)
+
+# trafilatura reports every page that it finds nothing in; what matters is raised here instead.
+logging.getLogger("trafilatura").addHandler(logging.NullHandler())
+
+
+def load_html(source: Source) -> Iterator[LoadedDocument]:
+    """Yield the one document that an HTML page is.
+
+    The text is made from the page's main content, as `html_text` describes; fields come from the page's own head
+    alone. Nothing is fetched and no external entity is read. Raises NoText where there is nothing to read, and
+    LoadProblem where the markup is over 64 Mi characters or nested too deeply to be parsed whole.
+    """
+    refuse_binary(source, "HTML")
+    markup, encoding = decode(source.data, declared_charset(source.data) or source.charset)
+    refuse_blank(markup)
+    page = _parse(markup)
+    text, headings = _content(page, len(markup))
+    if is_blank(text):
+        raise NoText("The page holds no text outside scripts and navigation: save it after it has loaded, as HTML.")
+    head = read_head(page)
+    yield LoadedDocument(
+        text=text,
+        media_type="text/html",
+        original=source.data,
+        headings=headings,
+        title=head.title,
+        uri=head.uri,
+        source=head.source,
+        published=head.published,
+        language=head.language,
+        encoding=encoding,
+        metadata=head.metadata,
+    )
+
+
+def declared_charset(data: bytes) -> str | None:
+    """Return the charset that a page names in its XML declaration or in a meta element of its first 4 KiB."""
+    match = _XML_CHARSET.match(data[:256]) or _CHARSET.search(data[:4096])
+    return match[1].decode("ascii") if match else None
+
+
+def _parse(markup: str) -> lxml.html.HtmlElement:
+    """Parse leniently, as browsers do, but refuse what the parser would cut off: it stops at 2,048 levels."""
+    if len(markup) > SIZE_LIMIT:
+        raise LoadProblem(f"The HTML is larger than {SIZE_LIMIT >> 20} Mi characters: split it.")
+    parser = lxml.html.HTMLParser(huge_tree=True, no_network=True)
+    # NUL is replaced as the HTML standard says; an XML declaration cannot stand before text that is decoded already.
+    readable = _XML_DECLARATION.sub("", markup, count=1).replace("\0", "\ufffd")
+    try:
+        page = lxml.html.document_fromstring(readable, parser=parser)
+    except (etree.LxmlError, ValueError) as error:
+        raise NoText("The page holds no text: there is nothing to add.") from error
+    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
+        raise LoadProblem("The HTML is nested too deeply to be read whole: save the page as plain text.")
+    return page
+
+
+def _content(page: lxml.html.HtmlElement, size: int) -> tuple[str, list[Heading]]:
+    """Return the main content, or everything but scripts and navigation where there is no other way to tell."""
+    body = page.find("body")
+    whole = page if body is None else body
+    if not _is_plain_document(page) and size <= _EXTRACTOR_LIMIT and _depth(whole) <= _EXTRACTOR_DEPTH:
+        main = _main_content(page)
+        if main is not None:
+            text, headings = render(main)
+            if not is_blank(text):
+                return text, headings
+    return render(whole)
+
+
+def _is_plain_document(page: lxml.html.HtmlElement) -> bool:
+    """Tell a document saved as HTML from a page of a site: without navigation nothing in it is to be left out."""
+    if page.xpath(_NAVIGATION):
+        return False
+    linked = sum(len(link.text_content()) for link in page.iter("a"))
+    return linked <= _LINKED * len(page.text_content())
+
+
+def _main_content(page: lxml.html.HtmlElement) -> etree._Element | None:
+    """Let trafilatura find the main content, more rather than less of it; None where it finds none or fails."""
+    from trafilatura import bare_extraction  # here, because it takes a fifth of a second to import
+
+    _mark_code(page)
+    try:
+        found = bare_extraction(page, favor_recall=True, include_comments=False, include_tables=True)
+    except Exception:  # a heuristic over arbitrary pages: where it stumbles the whole page is taken
+        return None
+    return getattr(found, "body", None)
+
+
+def _mark_code(page: lxml.html.HtmlElement) -> None:
+    """Wrap what stands in `pre` into `code`: trafilatura takes any other `pre` for a quotation and loses its lines."""
+    for block in [*page.iter("pre")]:
+        if block.find("code") is None:
+            code = lxml.html.Element("code")
+            code.text, block.text = block.text, None
+            code.extend([*block])
+            block.append(code)
+
+
+def _depth(root: etree._Element) -> int:
+    depth = deepest = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        deepest = max(deepest, depth)
+    return deepest
