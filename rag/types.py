@@ -12,6 +12,7 @@ from typing import Literal
 from index.types import DocumentInfo, Json, StoredPassage
 
 Mode = Literal["hybrid", "dense", "lexical"]
+IngestStatus = Literal["added", "replaced", "unchanged", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +100,6 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieved:
-    """What retrieval found for one question, best first, at most `top_k`."""
-
-    query: str
-    standalone_query: str | None
-    passages: Sequence[Ranked]
-    token: str
-    degraded: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Citation:
     """The exact place of a quote: `text(collection, document_id)[start:end] == quote` under `document_sha256`."""
 
@@ -182,7 +172,7 @@ class IngestResult:
     """What became of one document: its status, how many passages it has, and why it failed if it did."""
 
     id: str
-    status: Literal["added", "replaced", "unchanged", "failed"]
+    status: IngestStatus
     passages: int = 0
     document_sha256: str | None = None
     problem: str | None = None

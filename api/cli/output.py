@@ -1,0 +1,63 @@
+"""What commands print: JSON to stdout or a file, words for people, errors on stderr with the contract's exit status."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class Exit(IntEnum):
+    """What a command's exit status says."""
+
+    GOOD = 0
+    NO = 1
+    USAGE = 2
+    FAILED = 3
+    INCONCLUSIVE = 4
+    NOT_COMPARABLE = 5
+
+
+def emit(value: Any, as_json: bool, output: Path | None, show: Callable[[], None]) -> None:
+    """Write `value` as JSON to `output` and to stdout where asked for; otherwise show it in words."""
+    if output is not None:
+        output.write_text(_json(value) + "\n", encoding="utf-8")
+    if as_json:
+        sys.stdout.write(_json(value) + "\n")
+    elif output is None:
+        show()
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn the project's own errors into one line on stderr and exit status 3; a bug keeps its traceback."""
+    from index.errors import DataFolderLocked, IndexProblem
+    from rag.errors import RagProblem
+
+    try:
+        yield
+    except DataFolderLocked as problem:
+        fail(f"{problem} Ask that server over HTTP, stop it, or name another folder with --data.")
+    except (IndexProblem, RagProblem, OSError) as problem:
+        fail(str(problem))
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line on stderr and leave with status 3."""
+    err.print(Text(f"pincite: {message}"))
+    raise typer.Exit(Exit.FAILED)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)

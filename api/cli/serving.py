@@ -1,0 +1,109 @@
+"""`pincite serve` and `pincite info`."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from api.cli.context import AsJson, Options, Output, opened
+from api.cli.output import emit, err, fail, out
+from api.settings import origins
+
+_DRAIN_SECONDS = 8
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="A loopback address (PINCITE_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="The port, 0 for a free one (PINCITE_PORT or PORT).")] = None,
+) -> None:
+    """Serve the page and the HTTP interface until interrupted."""
+    import uvicorn
+
+    from api.app import create_app
+
+    settings = context.find_object(Options).settings(host=host, port=port)  # type: ignore[union-attr]
+    bound = _bind(settings.host, settings.port)
+    url = _url(bound)
+    with opened(context, host=host, port=port) as pincite:
+        pincite.catalog.announce(url)
+        config = uvicorn.Config(
+            create_app(pincite),
+            log_level="warning",
+            http="httptools",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+        info = pincite.catalog.collection("default").info()
+        err.print(Text(f"{info.documents} documents, {info.passages} passages in {settings.data}"))
+        out.print(Text(f"Page:  {url}/\nAsk:   {_curl(url)}\nStop:  Ctrl-C"))
+        uvicorn.Server(config).run(sockets=[bound])
+
+
+def info(
+    context: typer.Context,
+    settings: Annotated[bool, typer.Option("--settings", help="Show each setting and where it came from.")] = False,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Show versions, model and counts, or the settings."""
+    if settings:
+        options = {name: value for name, value in context.find_object(Options).given.items() if value is not None}  # type: ignore[union-attr]
+        try:
+            rows = origins(options)
+        except ValueError as problem:
+            fail(str(problem))
+        values = {name: {"value": value, "origin": origin} for name, value, origin in rows}
+        lines = [f"{name} = {value}  ({origin})" for name, value, origin in rows]
+        emit(values, as_json, output, lambda: out.print(Text("\n".join(lines))))
+        return
+    with opened(context) as pincite:
+        value = _info(pincite)
+    emit(value, as_json, output, lambda: out.print(Text(json.dumps(value, indent=2))))
+
+
+def _info(pincite: Any) -> dict[str, Any]:
+    from importlib.metadata import version
+
+    infos = [pincite.catalog.collection(name).info() for name in pincite.catalog.names()]
+    return {
+        "version": version("pincite"),
+        "python": sys.version.split()[0],
+        "data": str(pincite.settings.data),
+        "encoder": {"fingerprint": pincite.encoder.fingerprint, "dimension": pincite.encoder.dimension},
+        "collections": {one.name: {"documents": one.documents, "passages": one.passages} for one in infos},
+    }
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Bind before anything slow happens, so that a taken port is said at once."""
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        fail(f"{host} is not an address; use 127.0.0.1 or ::1.")
+    if not address.is_loopback:
+        fail(f"{host} can be reached from other machines, which needs keys; until there are any, use 127.0.0.1 or ::1.")
+    bound = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((str(address), port))
+    except OSError as problem:
+        fail(f"port {port} on {host} cannot be had ({problem.strerror}); choose another with --port or PORT.")
+    return bound
+
+
+def _url(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _curl(url: str) -> str:
+    question = json.dumps({"query": "How was the India-US 2+2 intersessional dialogue held?"})
+    return f"curl -s {url}/v1/ask -H 'Content-Type: application/json' -d '{question}'"

@@ -1,0 +1,87 @@
+"""The only reader of the environment: `pincite.toml`, then `PINCITE_*`, then options, the later winning."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+def _data_home() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "pincite"
+
+
+class Settings(BaseSettings):
+    """Every setting; each is a key of `pincite.toml`, an environment variable, and where it makes sense an option."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PINCITE_",
+        toml_file="pincite.toml",
+        extra="forbid",
+        frozen=True,
+        env_ignore_empty=True,
+        populate_by_name=True,
+    )
+
+    data: Path = Field(default_factory=_data_home, description="the data folder")
+    model: str | None = Field(None, description="a sentence-transformers model folder or locally cached name")
+    host: str = Field("127.0.0.1", description="the address to serve on; only loopback addresses are accepted")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65535,
+        validation_alias=AliasChoices("pincite_port", "port"),  # plain PORT too, as many hosts set it
+        description="the port to serve on; 0 takes a free one",
+    )
+    questions_at_once: int = Field(16, ge=1, le=256, description="questions answered at the same time")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let options win over the environment, and the environment over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(options: Mapping[str, Any]) -> Settings:
+    """Read all settings with `options` on top; raises ValueError with one line that says what to change."""
+    try:
+        return Settings(**options)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "a setting"
+        raise ValueError(
+            f"the setting {name} is not usable: {first['msg']} (got {first['input']!r}). Change it in pincite.toml, "
+            f"in the environment as PINCITE_{name.removeprefix('pincite_').upper()}, or as an option."
+        ) from None
+    except (OSError, tomllib.TOMLDecodeError) as problem:
+        raise ValueError(f"pincite.toml cannot be read: {problem}. Mend or remove it.") from None
+
+
+def origins(options: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return (name, value, where it came from) of every setting."""
+    settings = load_settings(options)
+    file = Path("pincite.toml")
+    in_file = tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    rows = []
+    for name in Settings.model_fields:
+        variables = [f"PINCITE_{name.upper()}", *(["PORT"] if name == "port" else [])]
+        variable = next((one for one in variables if os.environ.get(one)), None)
+        origin = "option" if name in options else variable or ("pincite.toml" if name in in_file else "default")
+        rows.append((name, str(getattr(settings, name)), origin))
+    return rows

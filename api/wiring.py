@@ -1,0 +1,42 @@
+"""The only place that names concrete classes: settings to a working service."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+from index.catalog import Catalog
+
+from api.settings import Settings
+from rag.encoding import Encoder, load_encoder
+from rag.retrieval import Ranking
+from rag.splitting import Packing
+
+
+@dataclass(frozen=True, slots=True)
+class Pincite:
+    """The parts that every way in works with."""
+
+    settings: Settings
+    catalog: Catalog
+    encoder: Encoder
+
+    @property
+    def config_digest(self) -> str:
+        """A digest of everything but the documents that decides an answer, as `sha256:` and 64 hex digits."""
+        deciding = [self.encoder.fingerprint, asdict(Ranking()), asdict(Packing())]
+        return "sha256:" + hashlib.sha256(json.dumps(deciding).encode()).hexdigest()
+
+
+@contextmanager
+def open_pincite(settings: Settings) -> Iterator[Pincite]:
+    """Load the model, open the data folder, and close it in the end.
+
+    Raises ModelUnavailable, DataFolderLocked, EncoderMismatch and Damaged.
+    """
+    encoder = load_encoder(settings.model)
+    with Catalog(settings.data, encoder=encoder.fingerprint, dimension=encoder.dimension) as catalog:
+        yield Pincite(settings, catalog, encoder)

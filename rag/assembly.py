@@ -1,0 +1,123 @@
+"""Ranked passages to what is shown: collapsed, joined, cited, highlighted. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from index.types import utf16_length
+from rag.types import AnswerPassage, Citation, Highlight, Ranked, Span
+
+_WORD = re.compile(r"\w+")
+_SAME = 0.9  # share of word triples in common from which two passages are the same passage
+_JOINED_MOST = 3  # passages
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One or several neighbouring passages shown as one, under the best member's id and scores."""
+
+    best: Ranked
+    text: str
+    start: int
+    start_utf16: int
+    first_page: int | None
+    last_page: int | None
+
+    @property
+    def end(self) -> int:
+        """Where the block ends in the document."""
+        return self.start + len(self.text)
+
+
+def collapse(ranked: Sequence[Ranked]) -> list[Ranked]:
+    """Leave out every passage that says the same words as a better one."""
+    kept: list[Ranked] = []
+    shingles: list[frozenset[tuple[str, ...]]] = []
+    for candidate in ranked:
+        mine = _shingles(candidate.stored.text)
+        if not any(len(mine & theirs) >= _SAME * len(mine | theirs) for theirs in shingles):
+            kept.append(candidate)
+            shingles.append(mine)
+    return kept
+
+
+def group(ranked: Sequence[Ranked], most: int) -> list[list[Ranked]]:
+    """Join neighbours that both rank among the first `2 * most`; return at most `most` groups, best first.
+
+    Each group is in the order of its document, and holds at most three passages.
+    """
+    groups: list[list[Ranked]] = []
+    for candidate in ranked[: 2 * most]:
+        ref = candidate.stored.ref
+        for members in groups:
+            first, last = members[0].stored.ref, members[-1].stored.ref
+            if (
+                (first.document_id, first.sha256) == (ref.document_id, ref.sha256)
+                and ref.ordinal in (first.ordinal - 1, last.ordinal + 1)
+                and len(members) < _JOINED_MOST
+            ):
+                members.insert(0 if ref.ordinal < first.ordinal else len(members), candidate)
+                break
+        else:
+            if len(groups) < most:
+                groups.append([candidate])
+    return groups
+
+
+def block(members: Sequence[Ranked], document_text: str | None) -> Block:
+    """Make one block of a group; without the document's text only the best member is shown."""
+    best = max(members, key=lambda member: (member.score, -member.stored.ref.ordinal))
+    if document_text is None:
+        members = [best]
+    first, last = members[0].stored.passage, members[-1].stored.passage
+    text = best.stored.text if document_text is None else document_text[first.start : last.end]
+    return Block(best, text, first.start, first.start_utf16, first.first_page, last.last_page)
+
+
+def cite(block: Block, rank: int, collection: str, highlights: Sequence[tuple[str, Span]]) -> AnswerPassage:
+    """Cite a block exactly; `highlights` are (kind, span) with spans counted from the start of the block."""
+    stored = block.best.stored
+    citation = Citation(
+        collection=collection,
+        document_id=stored.ref.document_id,
+        document_sha256=stored.ref.sha256,
+        start=block.start,
+        end=block.end,
+        start_utf16=block.start_utf16,
+        end_utf16=block.start_utf16 + utf16_length(block.text),
+        quote=block.text,
+        first_page=block.first_page,
+        last_page=block.last_page,
+        heading_path=stored.passage.heading_path,
+    )
+    return AnswerPassage(
+        rank=rank,
+        id=stored.ref.id,
+        text=block.text,
+        score=block.best.score,
+        dense=block.best.dense,
+        lexical=block.best.lexical,
+        document=stored.document,
+        citation=citation,
+        highlights=[_highlight(block, kind, span) for kind, span in highlights],
+        explain=block.best.explain,
+    )
+
+
+def _highlight(block: Block, kind: str, span: Span) -> Highlight:
+    before = block.start_utf16 + utf16_length(block.text[: span.start])
+    length = utf16_length(block.text[span.start : span.end])
+    return Highlight(
+        "sentence" if kind == "sentence" else "term",
+        block.start + span.start,
+        block.start + span.end,
+        before,
+        before + length,
+    )
+
+
+def _shingles(text: str) -> frozenset[tuple[str, ...]]:
+    words = _WORD.findall(text.lower())
+    return frozenset(zip(words, words[1:], words[2:], strict=False)) or frozenset([tuple(words)])
