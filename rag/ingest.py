@@ -40,16 +40,19 @@ class Ingest:
         self._packing = packing or Packing()
         self.token = collection.info().token
 
-    def documents(self, loaded: Iterable[LoadedDocument | IngestResult]) -> Iterator[IngestResult]:
+    def documents(
+        self, loaded: Iterable[LoadedDocument | IngestResult], *, raw_ids: bool = True
+    ) -> Iterator[IngestResult]:
         """Add documents in batches and yield what became of each, in order; a result given is passed on.
 
         What is unchanged is not encoded again. A document without an id is known by the digest of its original.
+        Names from outside are escaped by `document_id`; with `raw_ids` false they are document ids already.
         """
         batch: list[Document | IngestResult] = []
         sources: dict[str, LoadedDocument] = {}
         size = 0
         for one in loaded:
-            prepared = _prepare(one)
+            prepared = _prepare(one, raw_ids)
             if prepared.id in sources or size > _BATCH_CHARACTERS or len(batch) >= _BATCH_DOCUMENTS:
                 yield from self._write(batch, sources)
                 batch, sources, size = [], {}, 0
@@ -156,12 +159,13 @@ def _rows(data: bytes, name: str, media_type: str | None) -> Iterator[LoadedDocu
         yield IngestResult(name, "failed", problem=str(problem))
 
 
-def _prepare(loaded: LoadedDocument | IngestResult) -> Document | IngestResult:
+def _prepare(loaded: LoadedDocument | IngestResult, raw_ids: bool) -> Document | IngestResult:
     if isinstance(loaded, IngestResult):
         return loaded
     try:
         loaded.text.encode("utf-8")
-        identity = document_id(loaded.id) if loaded.id else hashlib.sha256(loaded.original).hexdigest()[:32]
+        given = document_id(loaded.id) if loaded.id and raw_ids else loaded.id
+        identity = given or hashlib.sha256(loaded.original).hexdigest()[:32]
     except UnicodeEncodeError:
         return IngestResult(
             loaded.id or "", "failed", problem="The text holds a lone surrogate, which no file can hold."

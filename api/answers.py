@@ -1,0 +1,343 @@
+"""What is answered: the response models; translations.py makes them of what the journeys return."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from index.types import Json
+
+
+class Shown(BaseModel):
+    """Base of all that is answered."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class PageOut(Shown):
+    """First and last page, from 1."""
+
+    first: int
+    last: int
+
+
+class CitationOut(Shown):
+    """The exact place of a quote; `url` opens it in the page."""
+
+    collection: str
+    document_id: str
+    document_sha256: str
+    start_char: int
+    end_char: int
+    start_utf16: int
+    end_utf16: int
+    quote: str
+    page: PageOut | None
+    heading_path: list[str]
+    url: str
+
+
+class HighlightOut(Shown):
+    """A sentence or a term that matters to the question; offsets into the document's text."""
+
+    kind: Literal["answer", "sentence", "term"]
+    start_char: int
+    end_char: int
+    start_utf16: int
+    end_utf16: int
+
+
+class ScoresOut(Shown):
+    """The raw score of each leg, null where it did not find the passage, and the fused one."""
+
+    dense: float | None
+    lexical: float | None
+    fused: float
+
+
+class CitedDocument(Shown):
+    """What a passage says about its document."""
+
+    id: str
+    title: str | None
+    uri: str | None
+    source: str | None
+    published: str | None
+    language: str | None
+    metadata: dict[str, Json]
+
+
+class PassageOut(Shown):
+    """One passage; `explain` is there only where it was asked for."""
+
+    rank: int
+    id: str
+    text: str
+    score: float
+    scores: ScoresOut
+    document: CitedDocument
+    citation: CitationOut
+    highlights: list[HighlightOut]
+    explain: dict[str, Json] | None = None
+
+
+class ReasonOut(Shown):
+    """Why there is no answer."""
+
+    code: Literal["below_threshold", "empty_collection", "filter_matched_nothing"]
+    text: str
+
+
+class SnapshotOut(Shown):
+    """What was seen: `token` names the state of the collection, `config` all that else decides an answer."""
+
+    token: str
+    config: str
+
+
+class AnswerOut(Shown):
+    """The answer to `/v1/ask`; `confidence`, `threshold` and `answer` stay null until a reader is loaded."""
+
+    id: str
+    object: Literal["answer"]
+    created: str
+    query: str
+    standalone_query: str | None
+    answerable: bool
+    confidence: float | None
+    threshold: float | None
+    reason: ReasonOut | None
+    answer: dict[str, Json] | None
+    passages: list[PassageOut]
+    nearest: list[PassageOut]
+    conflicts: list[dict[str, Json]]
+    snapshot: SnapshotOut
+    timing_ms: dict[str, float]
+    degraded: list[str]
+    warnings: list[str]
+
+
+class CandidatesOut(Shown):
+    """The passages as first found, provisional."""
+
+    passages: list[PassageOut]
+
+
+class SearchResultOut(Shown):
+    """What one question found."""
+
+    query: str
+    standalone_query: str | None
+    passages: list[PassageOut]
+    degraded: list[str]
+
+
+class SearchOut(Shown):
+    """The answer to `/v1/search`, results in the order of the questions."""
+
+    results: list[SearchResultOut]
+    snapshot: SnapshotOut
+    timing_ms: dict[str, float]
+
+
+class VerdictOut(Shown):
+    """Whether one citation still holds."""
+
+    status: Literal["exact", "document_changed", "document_gone", "text_differs"]
+
+
+class VerifyOut(Shown):
+    """The answer to `/v1/citations/verify`, in the order of the citations."""
+
+    results: list[VerdictOut]
+
+
+class DocumentResult(Shown):
+    """What became of one document; `id` is null where it failed before it had one."""
+
+    id: str | None
+    status: Literal["added", "replaced", "unchanged", "failed"]
+    passages: int
+    document_sha256: str | None
+    problem: str | None
+
+
+class DocumentsOut(Shown):
+    """The answer to a batch, in its order, once all of it is findable."""
+
+    results: list[DocumentResult]
+    snapshot: SnapshotOut
+
+
+class DocumentWritten(DocumentResult):
+    """The answer to a PUT."""
+
+    snapshot: SnapshotOut
+
+
+class DocumentDeleted(Shown):
+    """The answer to the DELETE of a document."""
+
+    id: str
+    status: Literal["deleted"]
+    snapshot: SnapshotOut
+
+
+class DocumentOut(CitedDocument):
+    """A stored document without its text."""
+
+    collection: str
+    document_sha256: str
+    media_type: str
+    encoding: str | None
+    added: str
+    characters: int
+    bytes: int
+    passages: int
+    url: str
+
+
+class DocumentList(Shown):
+    """One page of documents in the order of their ids; `next_cursor` is null on the last."""
+
+    documents: list[DocumentOut]
+    next_cursor: str | None
+
+
+class TextOut(Shown):
+    """A part of a document's text, with where it really begins and ends."""
+
+    text: str
+    start_char: int
+    end_char: int
+    start_utf16: int
+    end_utf16: int
+    document_sha256: str
+
+
+class CollectionSummary(Shown):
+    """A collection with its counts."""
+
+    name: str
+    documents: int
+    passages: int
+    characters: int
+    updated: str | None
+    snapshot: SnapshotOut
+
+
+class FacetsOut(Shown):
+    """How many documents each value has."""
+
+    sources: dict[str, int]
+    languages: dict[str, int]
+    years: dict[str, int]
+
+
+class CollectionOut(CollectionSummary):
+    """One collection in full; `examples` are questions that it answers, or empty."""
+
+    encoder: str | None
+    facets: FacetsOut
+    examples: list[str]
+
+
+class CollectionList(Shown):
+    """Every collection, by name."""
+
+    collections: list[CollectionSummary]
+
+
+class CollectionDropped(Shown):
+    """The answer to the DELETE of a collection."""
+
+    name: str
+    status: Literal["dropped"]
+
+
+JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+class Progress(Shown):
+    """How far a job is; `current` is the file under way, `failed` counts documents and whole files."""
+
+    files: int
+    files_done: int
+    documents: int
+    passages: int
+    failed: int
+    current: str | None
+
+
+class JobResult(Shown):
+    """What became of one document of a job, or of a whole file that could not be read (then `id` is null)."""
+
+    file: str | None
+    id: str | None
+    status: Literal["added", "replaced", "unchanged", "failed"]
+    passages: int
+    document_sha256: str | None
+    problem: str | None
+
+
+class JobSummary(Shown):
+    """A job without its results; `problem` says why it could not go on, `snapshot` what a question must have seen."""
+
+    id: str
+    kind: Literal["upload", "documents"]
+    collection: str
+    status: JobStatus
+    created: str
+    started: str | None
+    finished: str | None
+    progress: Progress
+    problem: str | None
+    snapshot: SnapshotOut | None
+
+
+class JobOut(JobSummary):
+    """A job with its results in the order in which they came; those beyond the limit are counted only."""
+
+    results: list[JobResult]
+    results_left_out: int
+
+
+class JobAccepted(Shown):
+    """The answer to what is done later."""
+
+    job: JobOut
+
+
+class JobList(Shown):
+    """The jobs since the start of the server, the newest first."""
+
+    jobs: list[JobSummary]
+
+
+class InfoOut(Shown):
+    """What is running, with which limits, on how much."""
+
+    name: Literal["pincite"]
+    version: str
+    versions: dict[str, str]
+    model: dict[str, Json]
+    runtime: dict[str, Json]
+    config: str
+    formats: dict[str, list[str]]
+    limits: dict[str, int | float]
+    counts: dict[str, int]
+
+
+class HealthOut(Shown):
+    """Alive."""
+
+    status: Literal["ok"]
+
+
+class ReadyOut(Shown):
+    """Ready to answer; `behind` names the collections that lag behind the truth, `unavailable` those that fail."""
+
+    status: Literal["ready", "not_ready"]
+    behind: list[str]
+    unavailable: Annotated[dict[str, str], Field(description="By collection, what is wrong.")]

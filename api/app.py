@@ -1,0 +1,72 @@
+"""The HTTP service, put together from its parts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import metadata
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import openapi, problems
+from api.counters import Counters
+from api.dependencies import Gate, Running
+from api.jobs import Jobs
+from api.limits import Limits
+from api.middleware import Border
+from api.routes import ask, collections, documents, jobs, operations, page
+from api.wiring import Pincite
+from rag.ingest import Ingest
+
+
+def create_app(pincite: Pincite, limits: Limits | None = None) -> FastAPI:
+    """Return the application that serves `pincite`; without `limits` the defaults hold, and the settings' places."""
+    limits = limits or Limits(questions_at_once=pincite.settings.questions_at_once)
+    running = _running(pincite, limits)
+    app = FastAPI(
+        title="Pincite",
+        version=metadata.version("pincite"),
+        description="Ask your own documents; get the passages that answer, each cited to the character.",
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.running, app.state.assets = running, page.read_assets()
+    problems.add_handlers(app)
+    app.add_middleware(Border, bound_host=pincite.settings.host, limits=limits, counters=running.counters)
+    for module in (ask, documents, collections, jobs, operations, page):
+        app.include_router(module.router)
+    app.include_router(documents.batches)
+    openapi.install(app)
+    return app
+
+
+def _running(pincite: Pincite, limits: Limits) -> Running:
+    def ingest(collection: str) -> Ingest:
+        return Ingest(pincite.catalog.collection(collection), pincite.encoder)
+
+    return Running(
+        pincite=pincite,
+        limits=limits,
+        counters=Counters(),
+        jobs=Jobs(ingest, pincite.config_digest, limits),
+        questions=Gate(limits.questions_at_once, "questions", limits.wait_seconds),
+        writes=Gate(limits.writes_at_once, "writes", limits.wait_seconds),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.running.jobs.start()
+    try:
+        yield
+    finally:
+        app.state.running.jobs.stop()
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Name operations as their functions, so that a generated client reads well."""
+    return route.name

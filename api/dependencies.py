@@ -1,0 +1,70 @@
+"""What routes are given: the running parts, and the parameters that several of them share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from api.answers import SnapshotOut
+from api.counters import Counters
+from api.jobs import Jobs
+from api.limits import Limits
+from api.problems import Problem
+from api.schemas import CollectionName, DocumentId
+from api.wiring import Pincite
+from index.collection import Collection
+
+
+class Gate:
+    """Lets a bounded number through at once; who finds no place within `wait_seconds` gets a 503."""
+
+    def __init__(self, places: int, what: str, wait_seconds: float) -> None:
+        self._free = threading.BoundedSemaphore(places)
+        self._places, self._what, self._wait = places, what, wait_seconds
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place while the block runs; raises Problem 503 where none becomes free in time."""
+        if not self._free.acquire(timeout=self._wait):
+            detail = f"{self._places} {self._what} are under way already; try again in a moment."
+            raise Problem(503, "busy", detail, limit=self._places, retry_after=1)
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Everything that one running server holds."""
+
+    pincite: Pincite
+    limits: Limits
+    counters: Counters
+    jobs: Jobs
+    questions: Gate
+    writes: Gate
+
+    def collection(self, name: str) -> Collection:
+        """Return a collection by name; raises CollectionMissing."""
+        return self.pincite.catalog.collection(name)
+
+    def snapshot(self, token: str) -> SnapshotOut:
+        """Return the snapshot that an answer carries."""
+        return SnapshotOut(token=token, config=self.pincite.config_digest)
+
+
+async def _running(request: Request) -> Running:
+    running: Running = request.app.state.running
+    return running
+
+
+RunningParts = Annotated[Running, Depends(_running)]
+InCollection = Annotated[CollectionName, Query(alias="collection", description="The collection's name.")]
+DocumentPath = Annotated[DocumentId, Path(alias="id", description="The document's id.")]
+CollectionPath = Annotated[CollectionName, Path(alias="name", description="The collection's name.")]

@@ -1,0 +1,50 @@
+"""How much a client may send and how much is done at once; `/v1/info` and the documentation state every one of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Final
+
+# What the models of schemas.py check, and so what the OpenAPI document says.
+QUERY_BYTES: Final = 8_192  # of UTF-8
+QUERIES: Final = 256  # questions in one search
+DOCUMENTS: Final = 1_000  # documents in one batch
+CITATIONS: Final = 1_000  # citations in one verification
+ASK_TOP_K: Final = 50
+SEARCH_TOP_K: Final = 1_000
+HISTORY_TURNS: Final = 64
+HISTORY_BYTES: Final = 65_536  # of UTF-8, all turns together
+LIST_PAGE: Final = 1_000  # documents on one page of a list
+JSON_DEPTH: Final = 200  # arrays and objects within one another
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the running server checks; tests make smaller ones."""
+
+    body_bytes: int = 64 * 2**20
+    upload_bytes: int = 256 * 2**20
+    upload_files: int = 1_000
+    questions_at_once: int = 16  # below the 40 threads that routes run in, so that the rest still answers
+    writes_at_once: int = 4
+    jobs_waiting: int = 32
+    jobs_kept: int = 100  # finished ones
+    job_results: int = 10_000  # per job; what is beyond is counted, not kept
+    wait_seconds: float = 0.5  # for a place among the questions or writes at once, before 503
+
+
+def named_limits(limits: Limits) -> dict[str, int | float]:
+    """Return every limit by its public name, as `/v1/info` shows them; a name ends in the unit where it has one."""
+    fixed = {
+        "query_bytes": QUERY_BYTES,
+        "queries": QUERIES,
+        "documents": DOCUMENTS,
+        "citations": CITATIONS,
+        "ask_top_k": ASK_TOP_K,
+        "search_top_k": SEARCH_TOP_K,
+        "history_turns": HISTORY_TURNS,
+        "history_bytes": HISTORY_BYTES,
+        "list_page": LIST_PAGE,
+        "json_depth": JSON_DEPTH,
+    }
+    return {**fixed, **asdict(limits)}

@@ -1,0 +1,170 @@
+"""The border that every request crosses first: who may ask, how much they may send, and what every answer carries.
+
+Pure ASGI, so that nothing is buffered: a body that grows over its limit is refused while it is read, whatever its
+Content-Length said. `Host` and `Origin` are checked against DNS rebinding and requests from foreign pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import traceback
+import uuid
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.counters import Counters
+from api.limits import Limits
+from api.problems import MEDIA_TYPE, Problem, problem_body
+
+_log = logging.getLogger("pincite")
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; worker-src 'self'; "
+    "base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+_METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_DRAIN_SECONDS = 2.0
+
+
+class Border:
+    """The outermost middleware; `bound_host` is what the server listens on and joins the three names of loopback."""
+
+    def __init__(self, app: ASGIApp, *, bound_host: str, limits: Limits, counters: Counters) -> None:
+        self.app, self.limits, self.counters = app, limits, counters
+        host = f"[{bound_host}]" if ":" in bound_host else bound_host
+        self.hosts = {"localhost", "127.0.0.1", "[::1]", host.lower()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; anything but HTTP goes through untouched."""
+        if scope["type"] == "http":
+            await _Crossing(self, scope, receive, send).run()
+        else:
+            await self.app(scope, receive, send)
+
+
+class _Crossing:
+    """One request on its way through the border."""
+
+    def __init__(self, border: Border, scope: Scope, receive: Receive, send: Send) -> None:
+        self.border, self.scope = border, scope
+        self._receive, self._send = receive, send
+        self.headers = Headers(scope=scope)
+        self.request_id = f"req_{uuid.uuid4().hex}"
+        self.status = 0
+        self.read = 0
+        self.too_large = False
+        upload = self.headers.get("content-type", "").lower().startswith("multipart/")
+        self.limit = border.limits.upload_bytes if upload else border.limits.body_bytes
+
+    async def run(self) -> None:
+        self.scope["state"] = {**self.scope.get("state", {}), "request_id": self.request_id}
+        try:
+            self._refuse_strangers()
+            self._refuse_declared_size()
+            await self.border.app(self.scope, self.receive, self.send)
+        except Problem as problem:
+            await self._answer(problem)
+        except Exception as error:
+            await self._fail(error)
+        finally:
+            self._count()
+        if self.too_large:
+            await self._drain()
+
+    def _refuse_strangers(self) -> None:
+        names = self.headers.getlist("host")
+        host = names[0].lower() if len(names) == 1 else ""
+        match = _HOST.fullmatch(host)
+        if match is None:
+            raise Problem(400, "host_malformed", "Send exactly one Host header: a name or address, perhaps a port.")
+        if match[1] not in self.border.hosts:
+            raise Problem(403, "host_refused", f"This server answers as {', '.join(sorted(self.border.hosts))} only.")
+        origins = self.headers.getlist("origin")
+        if any(origin.lower().partition("://")[2] != host for origin in origins):
+            raise Problem(403, "origin_refused", "Requests from pages of another origin are refused.")
+        site = self.headers.get("sec-fetch-site", "none")
+        if self.scope["method"] not in _SAFE_METHODS and site not in {"none", "same-origin"}:
+            raise Problem(403, "origin_refused", "Requests from pages of another site are refused.")
+
+    def _refuse_declared_size(self) -> None:
+        declared = self.headers.get("content-length", "0")
+        if not (declared.isascii() and declared.isdigit()):
+            raise Problem(400, "malformed_body", "Content-Length is not a number.")
+        # A number of more digits than this is larger than any limit, and slow to convert when it is absurd.
+        if len(declared) > 18 or int(declared) > self.limit:
+            raise self._refuse_size()
+
+    def _refuse_size(self) -> Problem:
+        self.too_large = True
+        return Problem(413, "too_large", f"The body may have {self.limit} bytes at most.", limit=self.limit)
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self.read += len(message.get("body", b""))
+        if self.read > self.limit:
+            raise self._refuse_size()
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in {**_HEADERS, "X-Request-ID": self.request_id}.items():
+                headers[name] = value
+            headers.setdefault("Cache-Control", "no-store")
+            if self.too_large:
+                headers["Connection"] = "close"
+        elif self.too_large:
+            message = {**message, "more_body": True}  # `_drain` ends the response
+        await self._send(message)
+
+    async def _answer(self, problem: Problem) -> None:
+        body = problem_body(problem, self.request_id)
+        told = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **(problem.headers or {})}
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told.items()]
+        await self.send({"type": "http.response.start", "status": problem.status_code, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def _fail(self, error: Exception) -> None:
+        """Tell an error that nothing foresaw: one line in the log, a 500 that repeats nothing of it."""
+        trace = "".join(traceback.format_exception(error))
+        _log.error("%s %s", self.request_id, json.dumps(trace))  # JSON keeps it one line, whatever it quotes
+        if self.status:
+            raise error  # too late for a status: the server cuts the connection, so that nobody takes half for whole
+        await self._answer(Problem(500, "internal", "The server met an error that it did not expect; see its log."))
+
+    async def _drain(self) -> None:
+        """Read on a little before closing: a reset would take the refusal from a client that is still sending."""
+        try:
+            if "expect" not in self.headers:
+                await asyncio.wait_for(self._drop_rest(), _DRAIN_SECONDS)
+        except TimeoutError:
+            pass
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def _drop_rest(self) -> None:
+        left = self.limit
+        while left > 0:
+            message = await self._receive()
+            left -= len(message.get("body", b""))
+            if message["type"] != "http.request" or not message.get("more_body"):
+                return
+
+    def _count(self) -> None:
+        route = getattr(self.scope.get("route"), "path", "other")
+        method = self.scope["method"] if self.scope["method"] in _METHODS else "other"
+        self.border.counters.add("pincite_requests_total", method=method, route=route, status=str(self.status))

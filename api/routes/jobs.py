@@ -1,0 +1,76 @@
+"""Jobs: listing, watching, cancelling."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from api.answers import JobList, JobOut
+from api.dependencies import RunningParts
+from api.events import HEARTBEAT, HEARTBEAT_SECONDS, event, event_response
+from api.jobs import Job
+from api.openapi import EVENT_STREAM, problems
+from api.strict import QueryBoolean, StrictRoute
+from api.translations import as_json
+
+_POLL_SECONDS = 0.1
+
+router = APIRouter(route_class=StrictRoute, tags=["jobs"])
+JobPath = Annotated[str, Path(alias="id", description="The job's id.", max_length=100)]
+
+
+@router.get("/v1/jobs", responses=problems())
+def list_jobs(running: RunningParts) -> JobList:
+    """List the jobs since the start of the server, the newest first, without their results."""
+    return JobList(jobs=[job.summary() for job in running.jobs.all()])
+
+
+@router.get("/v1/jobs/{id}", responses=problems(404))
+def get_job(job_id: JobPath, running: RunningParts) -> JobOut:
+    """Return a job with the results so far."""
+    return running.jobs.get(job_id).shown()
+
+
+@router.delete("/v1/jobs/{id}", responses=problems(404))
+def cancel_job(job_id: JobPath, running: RunningParts) -> JobOut:
+    """Cancel a job; what it has added stays, and a job that has ended stays as it is."""
+    job = running.jobs.get(job_id)
+    running.jobs.cancel(job)
+    return job.shown()
+
+
+@router.get(
+    "/v1/jobs/{id}/events",
+    response_class=Response,
+    responses={200: {"content": EVENT_STREAM}, **problems(404)},
+)
+async def follow_job(
+    job_id: JobPath,
+    running: RunningParts,
+    follow: Annotated[QueryBoolean, Query(description="false: tell the present state and end.")] = True,
+) -> Response:
+    """Follow a job as server-sent events: `progress` at every change, `done` with the whole job when it has ended."""
+    return event_response(job_events(running.jobs.get(job_id), follow=follow))
+
+
+async def job_events(job: Job, *, follow: bool, heartbeat: float = HEARTBEAT_SECONDS) -> AsyncIterator[bytes]:
+    """Yield the events of a job; changes that come quicker than ten a second are told together."""
+    told, last = -1, time.monotonic()
+    while True:
+        ended, version = job.ended, job.version
+        if version != told:
+            yield event("progress", json.dumps(as_json(job.summary())))
+            told, last = version, time.monotonic()
+        if ended:
+            yield event("done", json.dumps(as_json(job.shown())))
+        if ended or not follow:
+            return
+        if time.monotonic() - last >= heartbeat:
+            yield HEARTBEAT
+            last = time.monotonic()
+        await asyncio.sleep(_POLL_SECONDS)

@@ -1,0 +1,102 @@
+"""For those who run it: alive, ready, counts, and what is running."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from importlib import metadata
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from api.answers import HealthOut, InfoOut, ReadyOut
+from api.counters import MEDIA_TYPE, Labels, render
+from api.dependencies import Running, RunningParts
+from api.limits import named_limits
+from api.openapi import problems
+from api.strict import StrictRoute
+from index.errors import Behind, IndexProblem
+from rag.loaders import supported_media_types, supported_suffixes
+
+router = APIRouter(route_class=StrictRoute, tags=["operations"])
+_LIBRARIES = (
+    "apsw",
+    "faiss-cpu",
+    "fastapi",
+    "numpy",
+    "pydantic",
+    "sentence-transformers",
+    "tantivy",
+    "torch",
+    "uvicorn",
+)
+
+
+@router.get("/healthz", responses=problems())
+async def healthz() -> HealthOut:
+    """Say that the process answers."""
+    return HealthOut(status="ok")
+
+
+@router.get(
+    "/readyz", response_model=ReadyOut, responses={**problems(), 503: {"model": ReadyOut, "description": "Not ready."}}
+)
+def readyz(running: RunningParts) -> Response:
+    """Say whether every collection can be asked, and what is behind."""
+    behind, unavailable = [], {}
+    for name in running.pincite.catalog.names():
+        try:
+            running.collection(name).info()
+        except Behind:
+            behind.append(name)
+        except IndexProblem as problem:
+            unavailable[name] = str(problem)
+    ready = not unavailable
+    state = ReadyOut(status="ready" if ready else "not_ready", behind=behind, unavailable=unavailable)
+    return JSONResponse(state.model_dump(), 200 if ready else 503, {} if ready else {"Retry-After": "5"})
+
+
+@router.get("/metrics", response_class=PlainTextResponse, responses=problems())
+def metrics(running: RunningParts) -> Response:
+    """Return counts in Prometheus' text format."""
+    lines = [*render("counter", running.counters.samples()), *render("gauge", _gauges(running))]
+    return Response("\n".join(lines) + "\n", headers={"Content-Type": MEDIA_TYPE})
+
+
+def _gauges(running: Running) -> dict[tuple[str, Labels], int]:
+    gauges: dict[tuple[str, Labels], int] = {}
+    for name in running.pincite.catalog.names():
+        info = running.collection(name).info()
+        gauges["pincite_documents", (("collection", name),)] = info.documents
+        gauges["pincite_passages", (("collection", name),)] = info.passages
+    statuses = Counter(job.summary().status for job in running.jobs.all())
+    return gauges | {("pincite_jobs", (("status", status),)): count for status, count in statuses.items()}
+
+
+@router.get("/v1/info", responses=problems())
+def info(running: RunningParts) -> InfoOut:
+    """Return versions, model, runtime, limits and counts."""
+    infos = [running.collection(name).info() for name in running.pincite.catalog.names()]
+    encoder = running.pincite.encoder
+    return InfoOut(
+        name="pincite",
+        version=_version("pincite"),
+        versions={name: _version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
+        model={"fingerprint": encoder.fingerprint, "dimension": encoder.dimension, "window": encoder.window},
+        runtime={"encoder": type(encoder).__name__, "machine": platform.machine(), "system": platform.system()},
+        config=running.pincite.config_digest,
+        formats={"suffixes": list(supported_suffixes()), "media_types": list(supported_media_types())},
+        limits=named_limits(running.limits),
+        counts={
+            "collections": len(infos),
+            "documents": sum(one.documents for one in infos),
+            "passages": sum(one.passages for one in infos),
+        },
+    )
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"
