@@ -19,6 +19,7 @@ from pathlib import Path
 from rag.errors import DatasetInvalid, LoadProblem
 from rag.evaluation.questions import AnswerSpan, DatasetQuestion, read_questions
 from rag.evaluation.rows import Place, json_rows, numbered_lines
+from rag.ingest import File, find_files
 from rag.loaders import load
 from rag.types import LoadedDocument
 
@@ -88,14 +89,14 @@ def _read_beir(folder: Path, corpus: Path, queries: Path) -> Dataset:
         questions=[replace(q, split=q.split or halves.get(q.id)) for q in questions],
         judgements=judgements,
         documents=len(texts),
-        corpus_sha256=_digest([("corpus.jsonl", corpus)]),
+        corpus_sha256=_digest([File(corpus, "corpus.jsonl")]),
         unreadable=_unreadable(judgements, texts),
     )
 
 
 def _read_folder(folder: Path, documents: Path, queries: Path) -> Dataset:
     questions = read_questions(queries)
-    files = [(path.relative_to(documents).as_posix(), path) for path in sorted(documents.rglob("*")) if path.is_file()]
+    files = find_files(documents)
     texts = _check_corpus(_folder_entries(files), questions)
     judgements = {q.id: {span.document_id: 1 for span in q.spans} for q in questions if q.spans}
     return Dataset(
@@ -117,14 +118,19 @@ def _beir_entries(corpus: Path) -> Iterator[_Entry]:
         yield _Entry(row.place, row.string("_id"), text)
 
 
-def _folder_entries(files: Iterable[tuple[str, Path]]) -> Iterator[_Entry]:
-    for name, path in files:
+def _folder_entries(files: Iterable[File]) -> Iterator[_Entry]:
+    """Yield the documents below a folder by the names that ingestion gives them, files without text included."""
+    for file in files:
         try:
-            for line, document in enumerate(load(path.read_bytes(), name=path.name), start=1):
-                if isinstance(document, LoadedDocument):
-                    yield _Entry(Place(path, line), document.id or name, document.text)
+            rows = list(load(file.path.read_bytes(), name=file.name))
         except LoadProblem:
-            yield _Entry(Place(path, 1), name, None)
+            rows = []
+        for place, row in enumerate(rows, start=1):
+            if isinstance(row, LoadedDocument):
+                name = file.name if len(rows) == 1 else f"{file.name}#{place}"
+                yield _Entry(Place(file.path, place), row.id or name, row.text)
+        if not rows:
+            yield _Entry(Place(file.path, 1), file.name, None)
 
 
 def _check_corpus(entries: Iterable[_Entry], questions: Sequence[DatasetQuestion]) -> Mapping[str, bool]:
@@ -190,13 +196,13 @@ def _unreadable(judgements: Judgements, texts: Mapping[str, bool]) -> Sequence[s
     return sorted({doc for grades in judgements.values() for doc in grades if not texts[doc]})
 
 
-def _digest(files: Iterable[tuple[str, Path]]) -> str:
+def _digest(files: Iterable[File]) -> str:
     """Return the SHA-256 over names and contents (unpacked, since gzip heads carry times) of `files`, in order."""
     digest = hashlib.sha256()
-    for name, path in files:
+    for file in files:
         content = hashlib.sha256()
-        with gzip.open(path, "rb") if path.name.endswith(".jsonl.gz") else path.open("rb") as stream:
+        with gzip.open(file.path, "rb") if file.path.name.endswith(".jsonl.gz") else file.path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 content.update(block)
-        digest.update(f"{name}\0{content.hexdigest()}\n".encode())
+        digest.update(f"{file.name}\0{content.hexdigest()}\n".encode())
     return digest.hexdigest()

@@ -65,6 +65,7 @@ def ranking_values(judgements: Judgements, run: Run) -> Mapping[str, Mapping[str
         for query in judged
         for place, document in enumerate(run.get(query, ()))
     ]
+    # Filled beforehand, so that the order is that of the judgements and every query is there.
     values = {str(measure): dict.fromkeys(judged, 0.0) for measure in RANKING}
     if judged:
         for metric in ir_measures.iter_calc(RANKING, qrels, scored):

@@ -30,7 +30,7 @@ def test_lines_have_the_six_fields(tmp_path: Path) -> None:
 
 def test_ties_are_read_by_descending_id_and_ranks_are_ignored(tmp_path: Path) -> None:
     """As trec_eval does; scores that only double precision tells apart are ties to it."""
-    lines = ["q1 Q0 a 1 0.5 x", "q1 Q0 c 2 0.50000000001 x", "q1 Q0 b 3 0.5 x", "q1 Q0 d 9 0.7 x"]
+    lines = ["q1 Q0 a 1 0.50000000001 x", "q1 Q0 c 2 0.5 x", "q1 Q0 b 3 0.5 x", "q1 Q0 d 9 0.7 x"]
     (tmp_path / "one.run").write_text("\n".join(lines) + "\n")
     assert read_run(tmp_path / "one.run") == {"q1": ["d", "c", "b", "a"]}
 
