@@ -49,11 +49,13 @@ def digest(value: Json) -> str:
 
 
 def commit(root: Path) -> str | None:
-    """Return the commit that `root` is a checkout of, `+` behind it where files differ, None where it is none."""
+    """Return the commit that `root` is a checkout of, `+` behind it where its files differ, None where it is none."""
     git = shutil.which("git")
     if git is None or not (root / ".git").exists():
         return None
-    head, changed = (_output(git, root, *words) for words in (("rev-parse", "HEAD"), ("status", "--porcelain")))
+    head = _output(git, root, "rev-parse", "HEAD")
+    # Results that lie about in the checkout are no change of it.
+    changed = _output(git, root, "status", "--porcelain", "--untracked-files=no")
     return f"{head}+" if head and changed else head or None
 
 

@@ -65,6 +65,11 @@ def test_the_judgements_file_is_the_split_where_questions_name_none(tmp_path: Pa
     assert [question.split for question in read_dataset(tmp_path).questions] == ["dev", "test", None]
 
 
+def test_a_question_that_names_its_split_keeps_it(beir: Path) -> None:
+    """The judgements' file is called test.tsv and holds both halves."""
+    assert [question.split for question in read_dataset(beir).questions] == ["test"] * 4 + ["dev"]
+
+
 def _unpacked(path: Path) -> list[bytes]:
     return gzip.decompress(path.read_bytes()).splitlines()
 

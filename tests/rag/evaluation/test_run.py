@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +19,7 @@ from rag.evaluation.questions import DatasetQuestion
 from rag.evaluation.result import Evaluation, result_json, write
 from rag.evaluation.run import Plan, evaluate_systems, select
 from rag.evaluation.trec import read_run
+from rag.types import Span
 
 DOCUMENTS = 20
 
@@ -141,6 +144,23 @@ def test_a_citation_that_does_not_hold_is_counted(
     assert means["Citations exact"] == pytest.approx(1 - wrong / DOCUMENTS)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"document_sha256": "0" * 64}, {"quote": "Two."}, {"start": 1}, {"end": 3}, {"document_id": "e"}]
+)
+def test_every_part_of_a_citation_counts(known: SimpleNamespace, wrong: Mapping[str, object]) -> None:
+    """A citation with one part changed is not exact."""
+    cited = known.passage("d", "One. Two.", Span(0, 4))
+
+    class Careless(known.System):  # type: ignore[name-defined, misc]
+        def search(self, questions: Sequence[DatasetQuestion], depth: int) -> Sequence[Sequence[object]]:
+            """Return one right and one wrong citation."""
+            return [[cited, replace(cited, citation=replace(cited.citation, **wrong))] for _ in questions]
+
+    dataset = Dataset("one", Path("c"), [DatasetQuestion("q", "?")], {"q": {"d": 1}}, 1, "")
+    _, means = measured(dataset, Careless({"d": "One. Two.", "e": "One."}, perfect), Plan(split="all"))
+    assert means["Citations exact"] == 0.5
+
+
 def test_what_is_left_out_is_counted(dataset: Dataset, corpus: Mapping[str, str], known: SimpleNamespace) -> None:
     """Questions without a relevant document leave the ranking measures and stay in the manifest."""
     evaluation, _ = measured(dataset, known.System(corpus, perfect), missing=["d03"])
@@ -243,14 +263,14 @@ def test_a_folder_that_is_no_checkout_has_no_commit(tmp_path: Path) -> None:
 
 
 def test_a_checkout_has_its_commit(tmp_path: Path) -> None:
-    """Files that differ from it show as a plus."""
-    import subprocess
-
+    """Files of it that differ show as a plus, files beside it do not."""
+    (tmp_path / "code.py").write_text("one = 1\n")
     identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
-    for words in (["init", "-q"], [*identity, "commit", "-q", "--allow-empty", "-m", "One"]):
+    for words in (["init", "-q"], ["add", "code.py"], [*identity, "commit", "-q", "-m", "One"]):
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    (tmp_path / "result.json").write_text("{}")
     clean = commit(tmp_path)
     assert clean is not None
     assert len(clean) == 40
-    (tmp_path / "new.txt").write_text("new")
+    (tmp_path / "code.py").write_text("two = 2\n")
     assert commit(tmp_path) == clean + "+"
