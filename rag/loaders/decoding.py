@@ -87,14 +87,14 @@ def _refuse_damaged_utf8(data: bytes, error: UnicodeDecodeError) -> None:
     sample = head[-_SAMPLE:] + data[error.start : error.start + _SAMPLE]
     broken = sample.decode("utf-8", "replace").count("\ufffd")
     whole = len(sample.decode("utf-8", "ignore")) - sum(byte < 128 for byte in sample)
-    if whole > 4 * broken:
+    if whole > 2 * broken:
         raise LoadProblem(f"The file is not valid UTF-8 at byte {error.start}: repair it or save it again as UTF-8.")
 
 
 def _decode_declared(data: bytes, declared: str | None) -> Decoded | None:
     try:
         name = codecs.lookup((declared or "").strip()).name
-        if name.startswith(_NOT_DECLARABLE):
+        if name.replace("-", "_").startswith(_NOT_DECLARABLE):
             return None
         name = _LATIN.get(name, name)
         return Decoded(data.decode(name), name)

@@ -17,7 +17,7 @@ from rag.loaders.source import Source, is_blank, refuse_binary, refuse_blank
 from rag.types import Heading, LoadedDocument
 
 SIZE_LIMIT = 64 << 20  # characters of markup
-_EXTRACTOR_LIMIT = 4 << 20  # characters of markup that trafilatura is given; it takes about a second a million
+_EXTRACTOR_ELEMENTS = 40_000  # of a page that trafilatura is given: it takes about 0.1 ms each
 _EXTRACTOR_DEPTH = 250  # it recurses, and no page that a person wrote is deeper
 _LINKED = 0.2  # the share of linked words above which a page is more menu than text
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
@@ -27,6 +27,7 @@ _NAVIGATION = (
     "//nav | //aside | //footer | //body/header | //script[@src]"
     " | //*[@role='navigation' or @role='banner' or @role='contentinfo' or @role='complementary']"
 )
+_ALWAYS_OUT = "//nav | //*[@role='navigation']"  # on short pages trafilatura would take the menus for content
 
 # trafilatura reports every page that it finds nothing in; what matters is raised here instead.
 logging.getLogger("trafilatura").addHandler(logging.NullHandler())
@@ -43,7 +44,7 @@ def load_html(source: Source) -> Iterator[LoadedDocument]:
     markup, encoding = decode(source.data, declared_charset(source.data) or source.charset)
     refuse_blank(markup)
     page = _parse(markup)
-    text, headings = _content(page, len(markup))
+    text, headings = _content(page)
     if is_blank(text):
         raise NoText("The page holds no text outside scripts and navigation: save it after it has loaded, as HTML.")
     head = read_head(page)
@@ -84,11 +85,11 @@ def _parse(markup: str) -> lxml.html.HtmlElement:
     return page
 
 
-def _content(page: lxml.html.HtmlElement, size: int) -> tuple[str, list[Heading]]:
+def _content(page: lxml.html.HtmlElement) -> tuple[str, list[Heading]]:
     """Return the main content, or everything but scripts and navigation where there is no other way to tell."""
     body = page.find("body")
     whole = page if body is None else body
-    if not _is_plain_document(page) and size <= _EXTRACTOR_LIMIT and _depth(whole) <= _EXTRACTOR_DEPTH:
+    if _has_navigation(page) and _is_tractable(whole):
         main = _main_content(page)
         if main is not None:
             text, headings = render(main)
@@ -97,12 +98,12 @@ def _content(page: lxml.html.HtmlElement, size: int) -> tuple[str, list[Heading]
     return render(whole)
 
 
-def _is_plain_document(page: lxml.html.HtmlElement) -> bool:
-    """Tell a document saved as HTML from a page of a site: without navigation nothing in it is to be left out."""
+def _has_navigation(page: lxml.html.HtmlElement) -> bool:
+    """Tell a page of a site from a document saved as HTML, in which there is nothing to leave out."""
     if page.xpath(_NAVIGATION):
-        return False
+        return True
     linked = sum(len(link.text_content()) for link in page.iter("a"))
-    return linked <= _LINKED * len(page.text_content())
+    return linked > _LINKED * len(page.text_content())
 
 
 def _main_content(page: lxml.html.HtmlElement) -> etree._Element | None:
@@ -111,7 +112,9 @@ def _main_content(page: lxml.html.HtmlElement) -> etree._Element | None:
 
     _mark_code(page)
     try:
-        found = bare_extraction(page, favor_recall=True, include_comments=False, include_tables=True)
+        found = bare_extraction(
+            page, favor_recall=True, include_comments=False, include_tables=True, prune_xpath=_ALWAYS_OUT
+        )
     except Exception:  # a heuristic over arbitrary pages: where it stumbles the whole page is taken
         return None
     return getattr(found, "body", None)
@@ -127,9 +130,10 @@ def _mark_code(page: lxml.html.HtmlElement) -> None:
             block.append(code)
 
 
-def _depth(root: etree._Element) -> int:
-    depth = deepest = 0
+def _is_tractable(root: etree._Element) -> bool:
+    depth = deepest = elements = 0
     for event, _ in etree.iterwalk(root, events=("start", "end")):
+        elements += event == "start"
         depth += 1 if event == "start" else -1
         deepest = max(deepest, depth)
-    return deepest
+    return elements <= _EXTRACTOR_ELEMENTS and deepest <= _EXTRACTOR_DEPTH

@@ -63,7 +63,8 @@ def _load(source: Source) -> LoadedDocument:
     texts, unreadable = _read_pages(reader)
     text = _PAGE_BREAK.join(texts)
     if is_blank(text):
-        raise NoText(f"The PDF holds {len(texts)} pages but no text: it looks like a scan; run OCR first.")
+        count = "1 page" if len(texts) == 1 else f"{len(texts)} pages"
+        raise NoText(f"The PDF holds {count} but no text: it looks like a scan; run OCR first.")
     pages = _page_starts(texts)
     info = {str(name): str(value) for name, value in (reader.metadata or {}).items() if isinstance(value, str)}
     metadata = _metadata(info)
