@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Iterator, Sequence
 from io import BytesIO
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from index.types import Json
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 PAGE_LIMIT = 10_000
 TEXT_LIMIT = 64 << 20  # characters of a whole PDF
+SECONDS_LIMIT = 600  # a few kB can describe pages that take pypdf hours; looked at between pages
 _OUTLINE_LIMIT = 2_000  # entries; what comes after them gives no headings
 _PAGE_BREAK = "\n\n"
 
@@ -40,7 +43,7 @@ def load_pdf(source: Source) -> Iterator[LoadedDocument]:
     `pages` holds the start of each page, rising even over pages without text. Pages that pypdf cannot read are listed
     by number (from 1) under `metadata.unreadable_pages`. `published` is the day of the creation date in the
     information dictionary, as written there. Raises NoText for a scan and LoadProblem for a PDF that is encrypted,
-    broken, or over 10,000 pages or 64 Mi characters.
+    broken, over 10,000 pages or 64 Mi characters, or takes longer than ten minutes.
     """
     _refuse_other(source.data)
     try:
@@ -63,8 +66,7 @@ def _load(source: Source) -> LoadedDocument:
     texts, unreadable = _read_pages(reader)
     text = _PAGE_BREAK.join(texts)
     if is_blank(text):
-        count = "1 page" if len(texts) == 1 else f"{len(texts)} pages"
-        raise NoText(f"The PDF holds {count} but no text: it looks like a scan; run OCR first.")
+        raise NoText(f"The PDF holds {_count(texts)} but no text: it looks like a scan; run OCR first.")
     pages = _page_starts(texts)
     info = {str(name): str(value) for name, value in (reader.metadata or {}).items() if isinstance(value, str)}
     metadata = _metadata(info)
@@ -107,7 +109,7 @@ def _read_pages(reader: PdfReader) -> tuple[list[str], list[int]]:
     """Return the text of every page, and the numbers (from 1) of those that cannot be read; these have none."""
     texts: list[str] = []
     unreadable: list[int] = []
-    total, last_error = 0, ""
+    total, last_error, deadline = 0, "", time.monotonic() + SECONDS_LIMIT
     for number, page in enumerate(reader.pages, 1):
         try:
             texts.append(_storable(page.extract_text()))
@@ -118,9 +120,15 @@ def _read_pages(reader: PdfReader) -> tuple[list[str], list[int]]:
         total += len(texts[-1])
         if total > TEXT_LIMIT:
             raise LoadProblem(f"The PDF holds more than {TEXT_LIMIT >> 20} Mi characters: split it.")
+        if time.monotonic() > deadline:
+            raise LoadProblem(f"The PDF took longer than {SECONDS_LIMIT // 60} minutes up to page {number}: split it.")
     if len(unreadable) == len(texts):
-        raise LoadProblem(f"None of the {len(texts)} pages can be read ({last_error}): print it to a new PDF.")
+        raise LoadProblem(f"The PDF's {_count(texts)} cannot be read ({last_error}): print it to a new PDF.")
     return texts, unreadable
+
+
+def _count(texts: Sequence[str]) -> str:
+    return "1 page" if len(texts) == 1 else f"{len(texts)} pages"
 
 
 def _storable(text: str) -> str:
@@ -171,7 +179,7 @@ def _headings(reader: PdfReader, text: str, pages: Sequence[int]) -> list[Headin
     """Return the outline's entries that stand on their page as exactly one line; all others have no exact place."""
     found: dict[int, Heading] = {}
     try:
-        for level, title, page in _outline(reader, reader.outline, 1):
+        for level, title, page in islice(_outline(reader, reader.outline, 1), _OUTLINE_LIMIT):
             end = pages[page + 1] if page + 1 < len(pages) else len(text)
             lines = [*re.finditer(rf"^[ \t]*{re.escape(title)}[ \t]*$", text[pages[page] : end], re.MULTILINE)]
             if len(lines) == 1:
@@ -186,7 +194,7 @@ def _outline(reader: PdfReader, entries: Sequence[object], level: int) -> Iterat
     """Yield (level, title, page from 0) of the outline in its order; lists hold the children of what precedes them."""
     from pypdf.generic import Destination
 
-    for entry in entries[:_OUTLINE_LIMIT]:
+    for entry in entries:
         if isinstance(entry, list):
             yield from _outline(reader, entry, level + 1)
         elif isinstance(entry, Destination):
