@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Keys = NDArray[np.int64]
+Keys: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,7 @@ class KeySet:
         within: NDArray[np.bool_] = (nearest >= 0) & (keys < self.stops[nearest])
         return within
 
-    def to_list(self) -> list[int]:
+    def to_array(self) -> Keys:
         """Return all keys, ascending."""
-        return [
-            key
-            for start, stop in zip(self.starts.tolist(), self.stops.tolist(), strict=True)
-            for key in range(start, stop)
-        ]
+        ranges = [np.arange(start, stop) for start, stop in zip(self.starts, self.stops, strict=True)]
+        return np.concatenate([np.zeros(0, np.int64), *ranges])

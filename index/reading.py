@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from index.errors import DocumentMissing, TokenInvalid
+from index.errors import Damaged, DocumentMissing, TokenInvalid
 from index.filter_sql import where
 from index.filters import Filter
 from index.keys import KeySet
-from index.types import CollectionInfo, DocumentInfo, Passage, PassageRef, StoredPassage, Vectors
+from index.types import CollectionInfo, Document, DocumentInfo, Passage, PassageRef, StoredPassage, Vectors
 
 PIECE = 65_536  # code points of text in one row
 NONE = "0"  # the token of a collection that was never written to
@@ -67,6 +67,34 @@ class Indexed:
     key: int
     words: str  # header and text
     language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """All that the truth holds of one document; vectors as the bytes of float32 rows."""
+
+    info: DocumentInfo
+    text: str
+    original: bytes
+    passages: Sequence[Passage]
+    vectors: bytes
+
+    def as_document(self) -> Document:
+        """Return the document as it was given."""
+        held = self.info
+        return Document(
+            id=held.id,
+            text=self.text,
+            original=self.original,
+            media_type=held.media_type,
+            title=held.title,
+            uri=held.uri,
+            source=held.source,
+            published=held.published,
+            language=held.language,
+            encoding=held.encoding,
+            metadata=held.metadata,
+        )
 
 
 class Reader:
@@ -152,6 +180,10 @@ class Reader:
         condition, bindings = where(tree, collection)
         sql = f"SELECT {INFO} FROM document d WHERE {condition} AND d.id > ? ORDER BY d.id LIMIT ?"  # noqa: S608
         return [info(row) for row in self._sql(sql, *bindings, after or "", limit)]
+
+    def document_ids(self, collection: int) -> list[str]:
+        """Return the ids of all documents, ordered."""
+        return [row[0] for row in self._sql("SELECT id FROM document WHERE collection = ? ORDER BY id", collection)]
 
     def text(self, collection: int, document_id: str) -> str:
         """Return a document's stored text; raises `DocumentMissing`."""
@@ -262,6 +294,8 @@ class Reader:
         rows = self._sql(VECTORS, collection, *bounds)
         data = b"".join(row[2] for row in rows)
         held = KeySet.of(range(first, first + count) for first, count, _ in rows)
+        if len(data) != len(held) * dimension * 4:
+            raise Damaged("The vectors in the truth do not match its passages. Run `pincite verify`.")
         return held, np.frombuffer(data, dtype="<f4").astype(np.float32, copy=False).reshape(len(held), dimension)
 
     def indexed(self, collection: int, keys: range | None = None) -> Iterator[Indexed]:
@@ -274,17 +308,17 @@ class Reader:
 
     # What is checked
 
-    def stored(self, collection: int, document_id: str) -> tuple[DocumentInfo, str, bytes, list[Passage], bytes]:
-        """Return all that the truth holds of one document: info, text, original, passages, vectors as bytes."""
+    def stored(self, collection: int, document_id: str) -> Stored:
+        """Return all that the truth holds of one document; raises `DocumentMissing`."""
         key = self._key(collection, document_id)
         rows = self._sql(f"SELECT {PASSAGE} FROM passage p WHERE document = ? ORDER BY ordinal", key)  # noqa: S608
         vectors = self._sql("SELECT data FROM vectors WHERE document = ?", key)
-        return (
-            self.document(collection, document_id),
-            self.text(collection, document_id),
-            self.original(collection, document_id),
-            [passage(row) for row in rows],
-            vectors[0][0] if vectors else b"",
+        return Stored(
+            info=self.document(collection, document_id),
+            text=self.text(collection, document_id),
+            original=self.original(collection, document_id),
+            passages=[passage(row) for row in rows],
+            vectors=vectors[0][0] if vectors else b"",
         )
 
 

@@ -1,0 +1,338 @@
+"""One collection: its part of the truth and the views made from it. The front door of index/.
+
+Writers wait for each other; readers wait for nobody. A search takes one published state of the views and then reads
+the truth, so what was deleted before it began is never found: whatever the views still name is looked up, and what is
+gone is dropped.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from index import catch_up, manifest
+from index.catch_up import Place, Views
+from index.checking import require_storable
+from index.errors import Behind, CollectionMissing, EncoderMismatch, IndexProblem
+from index.filters import parse
+from index.keys import KeySet
+from index.reading import Located, Reader
+from index.store import Store, mismatch
+from index.terms import question_terms
+from index.top import Top
+from index.types import (
+    CollectionInfo,
+    DocumentInfo,
+    Found,
+    Hit,
+    Json,
+    NewDocument,
+    PassageRef,
+    StoredPassage,
+    Vectors,
+    Written,
+)
+
+BATCH = 128  # documents after which the views catch up within one long write
+QUIET_SECONDS = 2.0  # without a write, before a small term view with deletions is built afresh
+SMALL = 20_000  # passages up to which that is done however few were deleted
+
+
+class Collection:
+    """The documents of one name, found by words and by vectors; made by `Catalog.collection`."""
+
+    def __init__(self, name: str, place: Place, encoder: str, dimension: int) -> None:
+        """Open the views of the collection; `place` says where, the rest which model is in use."""
+        self.name = name
+        self._place = place
+        self._store: Store = place.store
+        self._number = place.collection
+        self._encoder = (encoder, dimension)
+        self._writing = threading.RLock()
+        self._compacting = threading.Lock()
+        self._closing = threading.Event()
+        self._tidier: threading.Thread | None = None
+        self._doubtful = False  # a catch-up broke off, so the views on disk may be ahead of those in memory
+        self._views = catch_up.opened(place)
+
+    def close(self) -> None:
+        """Stop the work in the background."""
+        self._closing.set()
+        if self._tidier is not None:
+            self._tidier.join()
+
+    # Writing
+
+    def add(self, new: Sequence[NewDocument]) -> Written:
+        """Store documents, each one wholly or not at all, in the order given; a known id is replaced.
+
+        Returns after all are on disk and can be found. Raises `DocumentInvalid` before anything is written,
+        `EncoderMismatch`, `StorageFull`, `Unavailable`; after the last two some documents may have been stored.
+        """
+        for one in new:
+            require_storable(one, self._encoder[1])
+        statuses: dict[str, str] = {}
+        with self._writing:
+            for start in range(0, len(new), BATCH):
+                with self._then_caught_up():
+                    for one in new[start : start + BATCH]:
+                        status = self._put(one)
+                        if status != "unchanged" or one.document.id not in statuses:
+                            statuses[one.document.id] = status
+            return Written(statuses, self._views.token)
+
+    def _put(self, new: NewDocument) -> str:
+        """Store one document in a transaction of its own."""
+        with self._store.writing() as writer:
+            self._require_here(writer)
+            writer.bind(self._number, *self._encoder)
+            return writer.put(self._number, new)
+
+    def delete(self, document_ids: Sequence[str]) -> Written:
+        """Remove documents, each one wholly; when this returns none of them is found again."""
+        statuses: dict[str, str] = {}
+        with self._writing, self._then_caught_up():
+            for document_id in document_ids:
+                with self._store.writing() as writer:
+                    self._require_here(writer)
+                    status = writer.delete(self._number, document_id)
+                if status != "absent" or document_id not in statuses:
+                    statuses[document_id] = status
+        return Written(statuses, self._views.token)
+
+    @contextmanager
+    def _then_caught_up(self) -> Iterator[None]:
+        """Bring the views up to the truth when the block ends, also when it fails half-way."""
+        try:
+            yield
+        finally:
+            self._catch_up()
+        if self._views.terms.deleted and not (self._tidier and self._tidier.is_alive()):
+            self._tidier = threading.Thread(target=self._tidy, name=f"tidy {self.name}", daemon=True)
+            self._tidier.start()
+
+    def _catch_up(self) -> None:
+        """Publish the views at the newest state of the truth."""
+        try:
+            if self._doubtful:
+                self._publish(catch_up.rebuilt(self._place))
+            self._views = catch_up.caught_up(self._place, self._views)
+            self._doubtful = False
+        except BaseException:
+            self._doubtful = True
+            raise
+
+    def _publish(self, views: Views) -> None:
+        """Let searches see `views`, which were made elsewhere, after what was written meanwhile."""
+        views = catch_up.caught_up(self._place, views)
+        catch_up.keep(self._place, views)
+        self._views = views
+
+    # Keeping the views in order
+
+    def compact(self) -> None:
+        """Make both views answer as if they had just been made from the truth."""
+        with self._compacting:
+            if self._views.terms.deleted:
+                self._rebuild()
+            with self._writing:
+                self._views = replace(self._views, dense=self._views.dense.compacted())
+
+    def rebuild(self) -> None:
+        """Throw the views away and make them from the truth."""
+        with self._compacting:
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        fresh = catch_up.rebuilt(self._place)
+        with self._writing:
+            self._publish(fresh)
+
+    def _tidy(self) -> None:
+        """Build the term view afresh while anything in it is deleted: soon, when quiet, or when one tenth is."""
+        while (views := self._views).terms.deleted and not self._closing.is_set():
+            overdue = views.terms.deleted * 10 >= views.terms.indexed
+            if not overdue and views.terms.indexed > SMALL:
+                return
+            quiet = not self._closing.wait(0 if overdue else QUIET_SECONDS) and self._views is views
+            try:
+                if quiet:
+                    self.compact()
+            except IndexProblem:
+                return  # the views in use stay; the next write tries again
+
+    def problems(self) -> list[str]:
+        """Return where the views differ from the truth."""
+        with self._writing, self._store.reading() as reader:
+            views, token = self._views, reader.token(self._number)
+            passages = reader.counts(self._number)[1]
+            found = []
+            if self._doubtful or views.token != token:
+                found.append(f"the views are at {views.token} and the truth is at {token}")
+            counts = {"dense": views.dense.count, "term": views.terms.count}
+            found += [
+                f"the {view} view has {n} passages, the truth {passages}" for view, n in counts.items() if n != passages
+            ]
+            if manifest.read(self._place.folder / catch_up.MANIFEST) is None:
+                found.append("the files of the term view are not as they were written")
+        return [f"collection {self.name!r}: {problem}; repair makes the views anew" for problem in found]
+
+    # Reading
+
+    def fingerprints(self, document_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return `Document.fingerprint` of those documents that are stored."""
+        with self._reading() as reader:
+            return reader.fingerprints(self._number, document_ids)
+
+    def document(self, document_id: str) -> DocumentInfo:
+        """Return a document without its text; raises `DocumentMissing`."""
+        with self._reading() as reader:
+            return reader.document(self._number, document_id)
+
+    def text(self, document_id: str) -> str:
+        """Return the stored text, into which all offsets count; raises `DocumentMissing`."""
+        with self._reading() as reader:
+            return reader.text(self._number, document_id)
+
+    def original(self, document_id: str) -> bytes:
+        """Return the bytes that were given; raises `DocumentMissing`."""
+        with self._reading() as reader:
+            return reader.original(self._number, document_id)
+
+    def documents(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 100,
+        filter: Json = None,  # noqa: A002  the contract's word
+    ) -> Sequence[DocumentInfo]:
+        """Return up to `limit` documents that match `filter`, by id, the first one after `after`; `FilterInvalid`."""
+        tree = parse(filter)
+        with self._reading() as reader:
+            return reader.documents(self._number, after, limit, tree)
+
+    def outline(self, limit: int) -> Sequence[tuple[str, tuple[str, ...]]]:
+        """Return (title, first heading path) of up to `limit` documents that have either, by id; no title is ""."""
+        with self._reading() as reader:
+            return reader.outline(self._number, limit)
+
+    def info(self) -> CollectionInfo:
+        """Return counts and facets."""
+        with self._reading() as reader:
+            return reader.info(self._number, self.name)
+
+    def passages(self, refs: Sequence[PassageRef]) -> Sequence[StoredPassage]:
+        """Return passages with their text, in the order asked, without those that are gone or changed since."""
+        with self._reading() as reader:
+            return reader.passages(self._number, refs)
+
+    def document_frequencies(self, words: str) -> Mapping[str, int]:
+        """Return the terms of a question, stop words cut, each with the number of passages that hold it."""
+        views = self._views
+        return views.terms.frequencies(question_terms(words, views.languages))
+
+    def search(
+        self,
+        vector: Vectors | None,
+        words: str | None,
+        *,
+        limit: int,
+        filter: Json = None,  # noqa: A002  the contract's word
+        at_least: str | None = None,
+    ) -> Found:
+        """Return the `limit` best passages by vector and the `limit` best by words, joined, in documents that match.
+
+        `vector` is a float32 unit vector of shape (dimension,); it and `words` may each be None. Ties within a leg go
+        by document id, then by start. Raises `FilterInvalid`, `Behind`, `TokenInvalid`, `EncoderMismatch`.
+        """
+        tree = parse(filter)
+        views = self._views
+        if vector is not None:
+            self._require_comparable(vector)
+        with self._reading() as reader:
+            self._require_reached(reader, views, at_least)
+            documents, allowed = (views.documents, None) if tree is None else reader.allowed(self._number, tree)
+            legs = _Legs(reader, views, limit, allowed)
+            hits = legs.joined(vector, words)
+        passages = views.passages if allowed is None else len(allowed)
+        degraded = ("term_view_behind",) if words is not None and views.terms.deleted else ()
+        return Found(hits, views.token, documents, passages, degraded)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Reader]:
+        """Yield a reader; raises `CollectionMissing` where the collection was dropped."""
+        with self._store.reading() as reader:
+            self._require_here(reader)
+            yield reader
+
+    def _require_here(self, reader: Reader) -> None:
+        if not reader.exists(self._number):
+            raise CollectionMissing(f"There is no collection {self.name!r} any more.")
+
+    def _require_reached(self, reader: Reader, views: Views, at_least: str | None) -> None:
+        if at_least is not None and not reader.reaches(self._number, views.token, at_least):
+            raise Behind(f"Collection {self.name!r} has not reached {at_least} yet. Ask again in a moment.")
+
+    def _require_comparable(self, vector: Vectors) -> None:
+        """Raise unless the vector comes from the model that made those of the collection."""
+        with self._store.reading() as reader:
+            bound = reader.binding(self._number)
+        if bound not in (None, self._encoder):
+            raise EncoderMismatch(mismatch(bound[0], self._encoder[0]))
+        if vector.shape != (self._encoder[1],) or not np.isfinite(vector).all():
+            raise ValueError(f"a query vector is finite and of shape ({self._encoder[1]},), not {vector.shape}")
+
+
+class _Legs:
+    """One search: both legs over one state of the views, checked against the truth."""
+
+    def __init__(self, reader: Reader, views: Views, limit: int, allowed: KeySet | None) -> None:
+        self._reader = reader
+        self._views = views
+        self._limit = limit
+        self._allowed = allowed
+        self._located: dict[int, Located] = {}
+
+    def joined(self, vector: Vectors | None, words: str | None) -> list[Hit]:
+        """Return the hits of both legs ordered by (document id, start)."""
+        dense: dict[int, float] = {}
+        lexical: dict[int, float] = {}
+        if vector is not None:
+            dense = self._leg(lambda count: self._views.dense.top(vector, count, self._allowed))
+        if words is not None:
+            terms = question_terms(words, self._views.languages)
+            lexical = self._leg(lambda count: self._views.terms.top(terms, count, self._allowed))
+        exact = dense if vector is None else {**self._views.dense.scores(vector, [*lexical]), **dense}
+        dense_ranks = {key: rank for rank, key in enumerate(dense, start=1)}
+        lexical_ranks = {key: rank for rank, key in enumerate(lexical, start=1)}
+        return [
+            Hit(
+                *(self._located[key].ref, self._located[key].start, exact.get(key), lexical.get(key)),
+                *(dense_ranks.get(key), lexical_ranks.get(key)),
+            )
+            for key in sorted({**dense, **lexical}, key=self._order)
+        ]
+
+    def _leg(self, top: Callable[[int], Top]) -> dict[int, float]:
+        """Return the keys of one leg with their scores, best first; looks further while too few still exist."""
+        count = self._limit
+        while True:
+            found = top(count)
+            keys = found.keys.tolist()
+            self._located.update(self._reader.located(keys))
+            scores = dict(zip(keys, found.scores.tolist(), strict=True))
+            ranked = sorted(
+                (key for key in keys if key in self._located), key=lambda key: (-scores[key], self._order(key))
+            )
+            if len(ranked) >= self._limit or found.complete:
+                return {key: scores[key] for key in ranked[: self._limit]}
+            count *= 2
+
+    def _order(self, key: int) -> tuple[str, int, int]:
+        """Return what ties go by: document id, start, ordinal."""
+        located = self._located[key]
+        return located.ref.document_id, located.start, located.ref.ordinal
