@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import metadata
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -16,6 +15,7 @@ from api.jobs import Jobs
 from api.limits import Limits
 from api.middleware import Border
 from api.routes import ask, collections, documents, jobs, operations, page
+from api.versions import version_of
 from api.wiring import Pincite
 from rag.ingest import Ingest
 
@@ -26,7 +26,7 @@ def create_app(pincite: Pincite, limits: Limits | None = None) -> FastAPI:
     running = _running(pincite, limits)
     app = FastAPI(
         title="Pincite",
-        version=metadata.version("pincite"),
+        version=version_of("pincite"),
         description="Ask your own documents; get the passages that answer, each cited to the character.",
         docs_url=None,  # they load scripts from elsewhere
         redoc_url=None,

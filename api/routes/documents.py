@@ -75,6 +75,7 @@ batches = APIRouter(route_class=_UploadRoute, tags=["documents"])
 
 @batches.post(
     "/v1/documents",
+    response_model=DocumentsOut,
     responses={202: {"model": JobAccepted, "description": "A job does it."}, **problems(404, 409, 415, 507)},
     openapi_extra={"requestBody": {"content": _UPLOAD}},
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from importlib import metadata
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -15,6 +14,7 @@ from api.dependencies import Running, RunningParts
 from api.limits import named_limits
 from api.openapi import problems
 from api.strict import StrictRoute
+from api.versions import version_of
 from index.errors import Behind, IndexProblem
 from rag.loaders import supported_media_types, supported_suffixes
 
@@ -80,8 +80,8 @@ def info(running: RunningParts) -> InfoOut:
     encoder = running.pincite.encoder
     return InfoOut(
         name="pincite",
-        version=_version("pincite"),
-        versions={name: _version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
+        version=version_of("pincite"),
+        versions={name: version_of(name) for name in _LIBRARIES} | {"python": platform.pythonversion_of()},
         model={"fingerprint": encoder.fingerprint, "dimension": encoder.dimension, "window": encoder.window},
         runtime={"encoder": type(encoder).__name__, "machine": platform.machine(), "system": platform.system()},
         config=running.pincite.config_digest,
@@ -93,10 +93,3 @@ def info(running: RunningParts) -> InfoOut:
             "passages": sum(one.passages for one in infos),
         },
     )
-
-
-def _version(distribution: str) -> str:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return "unknown"
