@@ -61,10 +61,13 @@ def json_value(value: object, budget: int = 10_000) -> Json:
         if left[0] < 0:
             raise ValueError("too many values")
         if isinstance(value, Mapping):
-            return {str(key): copy(item) for key, item in value.items()}
+            return {copy(str(key)): copy(item) for key, item in value.items()}
         if isinstance(value, list):
             return [copy(item) for item in value]
-        if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        if isinstance(value, str):
+            value.encode("utf-8")  # raises a ValueError for half of a surrogate pair
+            return value
+        if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
             return value
         raise ValueError(f"a {type(value).__name__} is no JSON")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 import lxml.html
 from lxml import etree
@@ -12,13 +13,14 @@ from lxml import etree
 from rag.errors import LoadProblem, NoText
 from rag.loaders.decoding import decode
 from rag.loaders.html_head import read_head
-from rag.loaders.html_text import render
+from rag.loaders.html_text import SKIPPED, render
 from rag.loaders.source import Source, is_blank, refuse_binary, refuse_blank
 from rag.types import Heading, LoadedDocument
 
 SIZE_LIMIT = 64 << 20  # characters of markup
 _EXTRACTOR_ELEMENTS = 40_000  # of a page that trafilatura is given: it takes about 0.1 ms each
 _EXTRACTOR_DEPTH = 250  # it recurses, and no page that a person wrote is deeper
+_LEAST, _MOST, _ANYHOW = 0.8, 1.25, 200  # the page's own part may be so much shorter, longer, longer in characters
 _LINKED = 0.2  # the share of linked words above which a page is more menu than text
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 _XML_CHARSET = re.compile(rb"\s*<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_:.-]{1,40})")
@@ -86,16 +88,21 @@ def _parse(markup: str) -> lxml.html.HtmlElement:
 
 
 def _content(page: lxml.html.HtmlElement) -> tuple[str, list[Heading]]:
-    """Return the main content, or everything but scripts and navigation where there is no other way to tell."""
+    """Return the page's text: all of it, or the main content where trafilatura sees much else.
+
+    trafilatura judges what is content, but loses headings and short parts on the way. So where the page's own `main`
+    or `article`, or its body, holds little more than what was found, that is taken whole.
+    """
     body = page.find("body")
-    whole = page if body is None else body
-    if _has_navigation(page) and _is_tractable(whole):
-        main = _main_content(page)
-        if main is not None:
-            text, headings = render(main)
-            if not is_blank(text):
-                return text, headings
-    return render(whole)
+    if not _has_navigation(page) or body is None:
+        return render(page if body is None else body)
+    marked = page.xpath("//main | //*[@role='main']") or page.xpath("//article")
+    whole = render(marked[0]) if len(marked) == 1 else render(body, SKIPPED | {"aside", "footer"})
+    main = _main_content(page)
+    length, found = len(whole[0]), len(main[0])
+    if is_blank(main[0]) or _LEAST * found <= length <= _MOST * found + _ANYHOW:
+        return render(body) if is_blank(whole[0]) else whole
+    return main
 
 
 def _has_navigation(page: lxml.html.HtmlElement) -> bool:
@@ -106,28 +113,34 @@ def _has_navigation(page: lxml.html.HtmlElement) -> bool:
     return linked > _LINKED * len(page.text_content())
 
 
-def _main_content(page: lxml.html.HtmlElement) -> etree._Element | None:
-    """Let trafilatura find the main content, more rather than less of it; None where it finds none or fails."""
+def _main_content(page: lxml.html.HtmlElement) -> tuple[str, list[Heading]]:
+    """Let trafilatura find the main content, more rather than less of it; empty where it finds none or fails."""
     from trafilatura import bare_extraction  # here, because it takes a fifth of a second to import
 
+    if not _is_tractable(page):
+        return "", []
     _mark_code(page)
     try:
         found = bare_extraction(
             page, favor_recall=True, include_comments=False, include_tables=True, prune_xpath=_ALWAYS_OUT
         )
     except Exception:  # a heuristic over arbitrary pages: where it stumbles the whole page is taken
-        return None
-    return getattr(found, "body", None)
+        return "", []
+    main = getattr(found, "body", None)
+    return ("", []) if main is None else render(main)
 
 
 def _mark_code(page: lxml.html.HtmlElement) -> None:
-    """Wrap what stands in `pre` into `code`: trafilatura takes any other `pre` for a quotation and loses its lines."""
+    """Keep trafilatura from losing code: any `pre` without `code` is a quotation to it, any `figure` a picture."""
     for block in [*page.iter("pre")]:
         if block.find("code") is None:
             code = lxml.html.Element("code")
-            code.text, block.text = block.text, None
-            code.extend([*block])
-            block.append(code)
+            with suppress(ValueError):  # control characters, which lxml reads but does not write
+                code.text, block.text = block.text, None
+                code.extend([*block])
+                block.append(code)
+        for figure in block.iterancestors("figure"):
+            figure.tag = "div"
 
 
 def _is_tractable(root: etree._Element) -> bool:

@@ -9,6 +9,7 @@ Runs of whitespace elsewhere are one space, as in a browser.
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 
 from lxml import etree
 
@@ -32,15 +33,17 @@ _LAYOUT = frozenset(("table", "p", "div", "list", "ul", "ol", "pre", *_HEADINGS)
 _SPACES = re.compile("[ \\t\\n\\f\\r]+")
 
 
-def render(root: etree._Element) -> tuple[str, list[Heading]]:
-    """Return the text of `root` and its headings in order; `text[h.start:h.end]` is the heading's title.
+def render(root: etree._Element, skipped: Set[object] = SKIPPED) -> tuple[str, list[Heading]]:
+    """Return the text of `root` without `skipped` elements, and its headings in order.
+
+    `text[h.start:h.end]` is the heading's title.
 
     Takes time linear in the size of the tree and does not recurse.
     """
     page = _Page()
     walk = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
     for event, element in walk:
-        if event == "start" and element.tag in SKIPPED:
+        if event == "start" and element.tag in skipped:
             walk.skip_subtree()
         elif event == "start" and _is_preformatted(element):
             page.preformatted("".join(element.itertext()))
@@ -49,7 +52,7 @@ def render(root: etree._Element) -> tuple[str, list[Heading]]:
             page.open(element)
             page.words(element.text)
         else:
-            if event == "end" and element.tag not in SKIPPED:
+            if event == "end" and element.tag not in skipped:
                 page.close(element)
             if element is not root:
                 page.words(element.tail)

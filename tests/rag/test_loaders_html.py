@@ -56,7 +56,8 @@ def test_a_document_without_navigation_is_taken_whole():
 def test_the_main_content_of_a_page_leaves_navigation_out():
     """Of a site's page the article is taken, with the same structure and exact headings."""
     footer = "<footer>Imprint and cookies</footer><script>var a = 1</script>"
-    document = load_html(f"<html><body>{NAV}<main><article>{ARTICLE}</article></main>{footer}</body></html>")
+    listing = "<p>See:</p><figure><pre><code>x = 1\ny = 2</code></pre><figcaption>Listing 1</figcaption></figure>"
+    document = load_html(f"<html><body>{NAV}<main><article>{ARTICLE}{listing}</article></main>{footer}</body></html>")
     assert "Home" not in document.text
     assert "Imprint" not in document.text
     assert "var a" not in document.text
@@ -64,6 +65,7 @@ def test_the_main_content_of_a_page_leaves_navigation_out():
     assert "- First\n- Second" in document.text
     assert "Ship | Flag | Crew" in document.text
     assert "def f(x):\n    return x" in document.text
+    assert "x = 1\ny = 2" in document.text
     assert [h.title for h in document.headings] == ["Storm closes port", "What happens next"]
     assert all(document.text[h.start : h.end] == h.title for h in document.headings)
 
@@ -71,6 +73,25 @@ def test_the_main_content_of_a_page_leaves_navigation_out():
 def test_a_page_of_navigation_and_one_line_still_gives_the_line():
     """Where no main content is found all but scripts and navigation is taken."""
     assert load_html(f"<html><body>{NAV}<div>Closed.</div><style>p {{}}</style></body></html>").text == "Closed."
+
+
+def test_a_short_page_keeps_its_headings():
+    """What trafilatura would flatten is taken from the page's body, without its footer."""
+    document = load_html(f"<html><body>{NAV}<div>{ARTICLE}</div><footer>Imprint</footer></body></html>")
+    assert document.text == TEXT
+    assert [h.title for h in document.headings] == ["Storm closes port", "What happens next"]
+
+
+def test_an_article_full_of_other_things_is_cut_down_to_its_text():
+    """Where most of a page is something else trafilatura's choice is taken, with its headings."""
+    text = "".join(f"<p>Paragraph {n} of the story goes on for a while, with commas, and ends.</p>" for n in range(9))
+    links = "".join(f'<li><a href="/{n}">Another headline number {n} to click on</a></li>' for n in range(60))
+    related = f'<div class="related sidebar"><ul>{links}</ul></div>'
+    page = f"<html><body>{NAV}<article><h1>The story</h1>{text}<h2>Its end</h2>{text}</article>{related}</body></html>"
+    document = load_html(page.replace("<article>", '<div class="post-content">').replace("</article>", "</div>"))
+    assert "Another headline" not in document.text
+    assert "Paragraph 8 of the story" in document.text
+    assert [h.title for h in document.headings][-1] == "Its end"
 
 
 def test_tables_that_lay_out_a_page_are_no_rows():

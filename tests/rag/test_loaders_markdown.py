@@ -50,6 +50,7 @@ def test_front_matter_gives_the_fields_and_the_body_begins_after_it():
         "---\njust words\n---\nText\n",
         "---\ntitle: Tides\n",
         "---\na: &a [*a]\n---\nText\n",
+        '---\ntitle: "\\ud800"\n---\nText\n',
         "---\na: !!python/object/apply:os.system [x]\n---\nText\n",
         "---\na: !!binary aGk=\n---\nText\n",
         "---\na: " + "[" * 5000 + "\n---\nText\n",
