@@ -65,8 +65,9 @@ class _Crossing:
         self.headers = Headers(scope=scope)
         self.request_id = f"req_{uuid.uuid4().hex}"
         self.status = 0
-        self.read = 0
-        self.too_large = False
+        self.read = 0  # bytes of the body
+        self.unread = "transfer-encoding" in self.headers or self.headers.get("content-length", "0") != "0"
+        self.draining = False
         upload = self.headers.get("content-type", "").lower().startswith("multipart/")
         self.limit = border.limits.upload_bytes if upload else border.limits.body_bytes
 
@@ -82,7 +83,7 @@ class _Crossing:
             await self._fail(error)
         finally:
             self._count()
-        if self.too_large:
+        if self.draining:
             await self._drain()
 
     def _refuse_strangers(self) -> None:
@@ -102,22 +103,28 @@ class _Crossing:
 
     def _refuse_declared_size(self) -> None:
         declared = self.headers.get("content-length", "0")
+        if "content-length" in self.headers and "transfer-encoding" in self.headers:
+            raise Problem(400, "malformed_body", "Content-Length and Transfer-Encoding together have no clear meaning.")
         if not (declared.isascii() and declared.isdigit()):
             raise Problem(400, "malformed_body", "Content-Length is not a number.")
         # A number of more digits than this is larger than any limit, and slow to convert when it is absurd.
         if len(declared) > 18 or int(declared) > self.limit:
-            raise self._refuse_size()
+            raise self._too_large()
 
-    def _refuse_size(self) -> Problem:
-        self.too_large = True
+    def _too_large(self) -> Problem:
         return Problem(413, "too_large", f"The body may have {self.limit} bytes at most.", limit=self.limit)
 
     async def receive(self) -> Message:
         message = await self._receive()
-        self.read += len(message.get("body", b""))
+        self._note(message)
         if self.read > self.limit:
-            raise self._refuse_size()
+            raise self._too_large()
         return message
+
+    def _note(self, message: Message) -> None:
+        self.read += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            self.unread = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -126,9 +133,10 @@ class _Crossing:
             for name, value in {**_HEADERS, "X-Request-ID": self.request_id}.items():
                 headers[name] = value
             headers.setdefault("Cache-Control", "no-store")
-            if self.too_large:
+            self.draining = self.unread and self.status >= 400
+            if self.draining:
                 headers["Connection"] = "close"
-        elif self.too_large:
+        elif self.draining:
             message = {**message, "more_body": True}  # `_drain` ends the response
         await self._send(message)
 
@@ -157,12 +165,9 @@ class _Crossing:
         await self._send({"type": "http.response.body", "body": b""})
 
     async def _drop_rest(self) -> None:
-        left = self.limit
-        while left > 0:
-            message = await self._receive()
-            left -= len(message.get("body", b""))
-            if message["type"] != "http.request" or not message.get("more_body"):
-                return
+        most = self.read + self.limit
+        while self.unread and self.read <= most:
+            self._note(await self._receive())
 
     def _count(self) -> None:
         route = getattr(self.scope.get("route"), "path", "other")

@@ -103,7 +103,17 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 EVENT_STREAM: dict[str, Any] = {
-    "text/event-stream": {"schema": {"type": "string", "description": "Server-sent events; every `data` is JSON."}}
+    "text/event-stream": {
+        "schema": {
+            "description": "One server-sent event; comments in between keep the connection open.",
+            "type": "object",
+            "required": ["event", "data"],
+            "properties": {
+                "event": {"type": "string"},
+                "data": {"type": "string", "contentMediaType": "application/json"},
+            },
+        }
+    }
 }
 
 

@@ -43,17 +43,28 @@ async def healthz() -> HealthOut:
 )
 def readyz(running: RunningParts) -> Response:
     """Say whether every collection can be asked, and what is behind."""
-    behind, unavailable = [], {}
-    for name in running.pincite.catalog.names():
+    behind, unavailable = _lagging(running)
+    ready = not unavailable
+    state = ReadyOut(status="ready" if ready else "not_ready", behind=behind, unavailable=unavailable)
+    return JSONResponse(state.model_dump(), 200 if ready else 503, {} if ready else {"Retry-After": "5"})
+
+
+def _lagging(running: Running) -> tuple[list[str], dict[str, str]]:
+    """Return the collections that lag behind, and what is wrong with those that fail; `*` stands for all of them."""
+    behind: list[str] = []
+    unavailable: dict[str, str] = {}
+    try:
+        names = running.pincite.catalog.names()
+    except IndexProblem as problem:
+        return [], {"*": str(problem)}
+    for name in names:
         try:
             running.collection(name).info()
         except Behind:
             behind.append(name)
         except IndexProblem as problem:
             unavailable[name] = str(problem)
-    ready = not unavailable
-    state = ReadyOut(status="ready" if ready else "not_ready", behind=behind, unavailable=unavailable)
-    return JSONResponse(state.model_dump(), 200 if ready else 503, {} if ready else {"Retry-After": "5"})
+    return behind, unavailable
 
 
 @router.get("/metrics", response_class=PlainTextResponse, responses=problems())
@@ -81,7 +92,7 @@ def info(running: RunningParts) -> InfoOut:
     return InfoOut(
         name="pincite",
         version=version_of("pincite"),
-        versions={name: version_of(name) for name in _LIBRARIES} | {"python": platform.pythonversion_of()},
+        versions={name: version_of(name) for name in _LIBRARIES} | {"python": platform.python_version()},
         model={"fingerprint": encoder.fingerprint, "dimension": encoder.dimension, "window": encoder.window},
         runtime={"encoder": type(encoder).__name__, "machine": platform.machine(), "system": platform.system()},
         config=running.pincite.config_digest,

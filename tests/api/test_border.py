@@ -108,7 +108,6 @@ def test_a_body_over_the_limit_is_413(serve: Callable[..., TestClient], kind: st
         response = client.post("/v1/documents", content=content, headers=head)
         assert (response.status_code, response.json()["code"]) == (413, "too_large")
         assert response.json()["limit"] == 10_000
-        assert response.headers["connection"] == "close"
     assert client.post("/v1/documents", content=b" " * 10_000, headers=head).status_code == 400
 
 

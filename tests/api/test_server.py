@@ -139,7 +139,7 @@ def test_an_upload_that_is_cut_short_is_no_job(exchange: Exchange) -> None:
 
 def test_a_body_longer_than_declared_is_read_as_declared(exchange: Exchange) -> None:
     """What lies beyond the declared length is no part of the question."""
-    response = exchange(post("/v1/ask", QUESTION + b'{"query": "more"}', declared(QUESTION)), close=True)
+    response = exchange(post("/v1/ask", QUESTION + b'{"query": "more"}', declared(QUESTION)))
     assert status(response) == 200
     assert response.count(b"HTTP/1.1 200") == 1
 
@@ -151,19 +151,32 @@ def test_a_body_declared_over_the_limit_is_refused_before_it_comes(exchange: Exc
     assert problem(response)["limit"] == 2**20
 
 
+FILE = b'--B\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n'
+
+
 @pytest.mark.parametrize(
-    ("kind", "limit"),
-    [(b"application/json", 2**20), (b"multipart/form-data; boundary=B", 2**21)],
+    ("kind", "start", "limit"),
+    [(b"application/json", b'{"text": "', 2**20), (b"multipart/form-data; boundary=B", FILE, 2**21)],
     ids=["json", "upload"],
 )
-def test_a_chunked_body_over_the_limit_is_refused_while_it_comes(exchange: Exchange, kind: bytes, limit: int) -> None:
+def test_a_chunked_body_over_the_limit_is_refused_while_it_comes(
+    exchange: Exchange, kind: bytes, start: bytes, limit: int
+) -> None:
     """The client reads the refusal although it was still sending."""
-    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-    response = exchange(
-        post("/v1/documents", b"", b"Transfer-Encoding: chunked", kind=kind), *[chunk] * (limit // 0x10000 + 4)
-    )
+    head = post("/v1/documents", b"", b"Transfer-Encoding: chunked", kind=kind)
+    first, chunk = b"%x\r\n%s\r\n" % (len(start), start), b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    response = exchange(head, first, *[chunk] * (limit // 0x10000 + 4))
     assert status(response) == 413
+    assert b"\r\nconnection: close\r\n" in response.lower()
     assert problem(response)["limit"] == limit
+
+
+@pytest.mark.parametrize("path", ["/v1/ask", "/nowhere"])
+def test_an_early_refusal_reaches_a_client_that_is_still_sending(exchange: Exchange, path: str) -> None:
+    """Another content type or no such path, told before the body was read."""
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    response = exchange(post(path, b"", b"Transfer-Encoding: chunked", kind=b"text/plain"), *[chunk] * 8, b"0\r\n\r\n")
+    assert status(response) in {404, 415}
 
 
 def test_a_client_that_expects_to_be_told_first_is_told(exchange: Exchange) -> None:

@@ -26,6 +26,7 @@ def main(folder: str, parser: str) -> None:
     encoder = HashingEncoder()
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
+    bound.listen()
     with Catalog(Path(folder), encoder=encoder.fingerprint, dimension=encoder.dimension) as catalog:
         app = create_app(
             Pincite(Settings(data=Path(folder)), catalog, encoder), Limits(body_bytes=2**20, upload_bytes=2**21)
