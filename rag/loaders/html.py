@@ -24,7 +24,7 @@ _LEAST, _MOST, _ANYHOW = 0.8, 1.25, 200  # the page's own part may be so much sh
 _LINKED = 0.2  # the share of linked words above which a page is more menu than text
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 _XML_CHARSET = re.compile(rb"\s*<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_:.-]{1,40})")
-_XML_DECLARATION = re.compile(r"\s*<\?xml[^>]{0,200}>")
+_XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]{0,200}>")
 _NAVIGATION = (
     "//nav | //aside | //footer | //body/header | //script[@src]"
     " | //*[@role='navigation' or @role='banner' or @role='contentinfo' or @role='complementary']"
@@ -43,7 +43,7 @@ def load_html(source: Source) -> Iterator[LoadedDocument]:
     LoadProblem where the markup is over 64 Mi characters or nested too deeply to be parsed whole.
     """
     refuse_binary(source, "HTML")
-    markup, encoding = decode(source.data, declared_charset(source.data) or source.charset)
+    markup, encoding = decode(source.data, source.charset or declared_charset(source.data))
     refuse_blank(markup)
     page = _parse(markup)
     text, headings = _content(page)

@@ -195,6 +195,7 @@ def test_deep_nesting_within_the_limit_is_read():
 def test_a_large_page_is_loaded_whole():
     """A long line and a page of many elements are read in full."""
     assert len(load_html(b"<p>" + b"word " * 2_000_000).text) == 9_999_999
+    assert load_html(b"<p>a" + b" " * 2_000_000 + b"b").text == "a b"
     assert load_html(NAV + "<p>word</p>" * 50_000).text.count("word") == 50_000
 
 
