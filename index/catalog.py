@@ -150,15 +150,16 @@ class Catalog:
             return reader.document_ids(self._number(name))
 
     def _faults(self, name: str, document_id: str) -> list[str]:
-        with self._store.reading() as reader:
-            number = self._number(name)
-            bound = reader.binding(number)
-            try:
+        """Return what is wrong with one document; one that is deleted while this goes on has nothing wrong."""
+        try:
+            with self._store.reading() as reader:
+                number = self._number(name)
+                bound = reader.binding(number)
                 return list(stored_faults(reader.stored(number, document_id), bound[1] if bound else self._dimension))
-            except DocumentMissing:
-                return []  # deleted while this goes on
-            except Damaged as problem:
-                return [str(problem)]
+        except DocumentMissing:
+            return []
+        except Damaged as problem:
+            return [str(problem)]
 
 
 def _attempt(found: list[str], action: Callable[[], T]) -> T | None:

@@ -116,7 +116,10 @@ class Collection:
             self._tidier.start()
 
     def _catch_up(self) -> None:
-        """Publish the views at the newest state of the truth."""
+        """Publish the views at the newest state of the truth; a dropped collection has none any more."""
+        with self._store.reading() as reader:
+            if not reader.exists(self._number):
+                return
         try:
             if self._doubtful:
                 self._publish(catch_up.rebuilt(self._place))

@@ -112,8 +112,8 @@ class DenseView:
     def changed(self, removed: Iterable[range], keys: Keys, vectors: Vectors) -> DenseView:
         """Return the view after a change: without the `removed` keys, and with `vectors` (n, dimension) under `keys`.
 
-        A change that comes twice changes nothing: keys that are here already are not added again, and keys are never
-        reused, so none comes back after it was removed.
+        A change that comes twice changes nothing: keys that are here already are not added again. What was removed
+        does not come again, because keys are never reused and the truth no longer has its vector.
         """
         gone = KeySet.of(removed)
         segments = [segment.without(gone) for segment in self.segments] if len(gone) else list(self.segments)

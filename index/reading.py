@@ -65,7 +65,7 @@ class Indexed:
     """A passage as the term view wants it."""
 
     key: int
-    words: str  # header and text
+    words: str  # source, header and text
     language: str | None
 
 
@@ -299,12 +299,13 @@ class Reader:
         return held, np.frombuffer(data, dtype="<f4").astype(np.float32, copy=False).reshape(len(held), dimension)
 
     def indexed(self, collection: int, keys: range | None = None) -> Iterator[Indexed]:
-        """Yield the passages in `keys`, or all in the order of (document id, ordinal), with header and text."""
+        """Yield the passages in `keys`, or all in the order of (document id, ordinal), with all their words."""
         bounds = (0, 2**62) if keys is None else (keys.start, keys.stop)
-        for document, language in self._sql(DOCUMENTS, collection, *bounds):
+        for document, language, source in self._sql(DOCUMENTS, collection, *bounds):
             text = "".join(row[0] for row in self._sql(PIECES, document, 0, 2**62))
             for key, header, start, stop in self._sql(HEADERS, document):
-                yield Indexed(key, f"{header}\n{text[start:stop]}" if header else text[start:stop], language)
+                # The source is a word to ask by ("the Courier says …"); as a part of a vector it only blurs it.
+                yield Indexed(key, "\n".join(part for part in (source, header, text[start:stop]) if part), language)
 
     # What is checked
 
@@ -341,7 +342,7 @@ SELECT d.first_passage, d.passages, v.data FROM document d JOIN vectors v ON v.d
 WHERE d.collection = ? AND d.passages > 0 AND d.first_passage >= ? AND d.first_passage < ? ORDER BY d.first_passage
 """
 DOCUMENTS = """
-SELECT key, language FROM document
+SELECT key, language, source FROM document
 WHERE collection = ? AND passages > 0 AND first_passage >= ? AND first_passage < ? ORDER BY id
 """
 HEADERS = "SELECT key, header, start, stop FROM passage WHERE document = ? ORDER BY ordinal"

@@ -77,7 +77,8 @@ class Store:
             try:
                 yield Reader(connection)
             finally:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # an error of the disk has ended it already
+                    connection.execute("ROLLBACK")
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:

@@ -29,7 +29,7 @@ from index.reading import Indexed
 from index.stop_words import ENGLISH
 from index.top import Scores, Top, best, cut
 
-VERSION = f"1/{version('tantivy')}"  # of schema, analysis and engine: a view of another version is rebuilt
+VERSION = f"2/{version('tantivy')}"  # of schema, analysis and engine: a view of another version is rebuilt
 
 SNOWBALL = {
     "ar": "arabic",
@@ -224,8 +224,7 @@ class TermView:
 
         A repeated term counts as often as it is repeated. Every passage that ties with the last one is there too.
         """
-        weights = dict(Counter(terms).most_common(MAX_TERMS))
-        weights = {term: weights[term] for term in sorted(weights) if self.searcher.doc_freq("terms", term)}
+        weights = self._weights(terms)
         if not weights or limit < 1:
             return Top(np.zeros(0, np.int64), np.zeros(0), complete=not weights)
         narrow = allowed is not None and len(allowed) <= NARROW
@@ -243,6 +242,13 @@ class TermView:
                 if last is None or cut(scores, limit) > last + UNCERTAIN * max(1.0, last):
                     return best(keys, scores, limit, exhausted=exhausted)
             count *= 2
+
+    def _weights(self, terms: Sequence[str]) -> dict[str, int]:
+        """Return how often each term that occurs at all is asked for, ordered by term; of too many the rarest."""
+        counts = Counter(terms)
+        held = {term: number for term, number in self.frequencies(counts).items() if number}
+        rarest = sorted(held, key=lambda term: (held[term], term))[:MAX_TERMS]
+        return {term: counts[term] for term in sorted(rarest)}
 
     def _query(self, weights: Mapping[str, int]) -> Query:
         """Return the query for any of the terms, each weighted by its count."""
