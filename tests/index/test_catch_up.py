@@ -10,6 +10,7 @@ import pytest
 
 from index import catch_up, manifest
 from index.catalog import Catalog
+from index.errors import Unavailable
 from index.types import Found
 
 
@@ -189,8 +190,6 @@ def test_a_term_view_with_a_tenth_deleted_is_built_anew_in_the_background(folder
 
 def test_a_view_that_cannot_be_written_is_made_good_by_the_next_write(folder: Path, maker, questions) -> None:
     """A catch-up that breaks off loses nothing: the truth has it, and the next write brings the views up."""
-    from index.errors import Unavailable
-
     with maker.open(folder) as catalog:
         stock(catalog, maker, 10)
         collection = catalog.collection("default")

@@ -178,7 +178,7 @@ def test_another_model_is_refused_with_the_way_out(folder, maker) -> None:
     with maker.open(folder, encoder="sha256:model-b", dimension=8) as catalog:
         collection = catalog.collection("default")
         other = maker.document("b", "x", vectors=maker.vectors(1, 8))
-        with pytest.raises(EncoderMismatch, match="model-a.*model-b.*PINCITE_MODEL"):
+        with pytest.raises(EncoderMismatch, match=r"model-a.*model-b.*PINCITE_MODEL"):
             collection.add([other])
         with pytest.raises(EncoderMismatch):
             collection.search(maker.vectors(1, 8)[0], None, limit=1)

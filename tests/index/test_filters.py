@@ -159,26 +159,26 @@ def stocked(collection: Collection, maker) -> Collection:
 
 def test_what_is_matched(stocked: Collection, maker) -> None:
     """Each filter leaves exactly the documents of its row, in lists, in both legs of a search and in its counts."""
-    for filter, expected in CASES:
+    for given, expected in CASES:
         wanted = set(expected.split())
-        assert {info.id for info in stocked.documents(filter=filter)} == wanted, filter
+        assert {info.id for info in stocked.documents(filter=given)} == wanted, given
         for vector, words in ((maker.vector(), None), (None, "words")):
-            found = stocked.search(vector, words, limit=100, filter=filter)
-            assert {hit.ref.document_id for hit in found.hits} == wanted, filter
+            found = stocked.search(vector, words, limit=100, filter=given)
+            assert {hit.ref.document_id for hit in found.hits} == wanted, given
             assert (found.documents, found.passages, len(found.hits)) == (len(wanted), 2 * len(wanted), 2 * len(wanted))
 
 
 def test_every_case_survives_json() -> None:
     """Filters arrive as JSON text: what the table holds is what a client can send."""
-    for filter, _ in CASES:
-        assert parse(json.loads(json.dumps(filter))) == parse(filter)
+    for given, _ in CASES:
+        assert parse(json.loads(json.dumps(given))) == parse(given)
 
 
-@pytest.mark.parametrize(("filter", "path"), REFUSED, ids=[str(row[0])[:60] for row in REFUSED])
-def test_what_is_refused_and_where(filter: Any, path: str) -> None:
+@pytest.mark.parametrize(("given", "path"), REFUSED, ids=[str(row[0])[:60] for row in REFUSED])
+def test_what_is_refused_and_where(given: Any, path: str) -> None:
     """What does not follow the language names its place and says what would do."""
     with pytest.raises(FilterInvalid) as caught:
-        parse(filter)
+        parse(given)
     assert caught.value.path == path
     assert str(caught.value).endswith(".")
 

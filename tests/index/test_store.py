@@ -129,10 +129,15 @@ def test_a_write_that_raises_leaves_nothing(folder: Path, maker) -> None:
     store = Store(folder)
     with store.writing() as writer:
         writer.create("x")
-    with pytest.raises(RuntimeError), store.writing() as writer:
-        writer.bind(1, "model", maker.dimension)
-        writer.put(1, maker.document("a", "text"))
-        raise RuntimeError
+
+    def broken_off() -> None:
+        with store.writing() as writer:
+            writer.bind(1, "model", maker.dimension)
+            writer.put(1, maker.document("a", "text"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        broken_off()
     with store.reading() as reader:
         assert (reader.counts(1), reader.token(1), reader.binding(1)) == ((0, 0), "0", None)
     store.close()
@@ -148,7 +153,7 @@ def test_deleted_text_leaves_the_file(folder: Path, maker) -> None:
 
 
 def test_a_full_disk_is_said_and_reading_goes_on(folder: Path, maker) -> None:
-    """When no page can be added, the write fails whole, what was there is served, and space makes writing work again."""
+    """When no page can be added, the write fails whole, reading goes on, and with space writing works again."""
     stock(folder, maker, 3)
     with maker.open(folder) as catalog:
         collection, connection = catalog.collection("default"), catalog._store._writer

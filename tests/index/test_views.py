@@ -23,15 +23,19 @@ class DenseEngine:
         self.maker = maker
 
     def contents(self, count):
+        """Return that many random contents."""
         return list(self.maker.vectors(count))
 
     def question(self):
+        """Return a random question."""
         return self.maker.vector()
 
     def build(self, held):
+        """Return a view of key to content."""
         return self.change(DenseView(self.maker.dimension), held)
 
     def change(self, view, added, removed=()):
+        """Return the view after a change."""
         keys = np.array(list(added), dtype=np.int64)
         vectors = np.array(list(added.values()), dtype=np.float32).reshape(len(keys), self.maker.dimension)
         return view.changed(removed, keys, vectors)
@@ -48,16 +52,20 @@ class TermEngine:
         self.built = 0
 
     def contents(self, count):
+        """Return that many random contents."""
         return [f"common {self.maker.words(self.maker.random.randint(3, 60))}" for _ in range(count)]
 
     def question(self):
+        """Return a random question."""
         return ["common", *self.maker.words(4).split()]
 
     def build(self, held):
+        """Return a view of key to content."""
         self.built += 1
         return TermView.build(self.folder / str(self.built), self._rows(held))
 
     def change(self, view, added, removed=()):
+        """Return the view after a change."""
         return view.changed(removed, self._rows(added))
 
     def _rows(self, held):
@@ -99,8 +107,8 @@ class TestView:
         """Where a passage lies among the segments does not show in its score."""
         held = dict(enumerate(engine.contents(250), start=1))
         view, question = engine.build({}), engine.question()
-        for start in range(1, 251, 7):
-            view = engine.change(view, {key: held[key] for key in range(start, min(start + 7, 251))})
+        for start in range(1, 251, 30):
+            view = engine.change(view, {key: held[key] for key in range(start, min(start + 30, 251))})
         whole = engine.build(held)
         for limit in (1, 10, 100, 250):
             assert as_lists(view.top(question, limit)) == as_lists(whole.top(question, limit))
