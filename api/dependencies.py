@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
@@ -49,6 +49,7 @@ class Running:
     jobs: Jobs
     questions: Gate
     writes: Gate
+    examples: dict[str, tuple[str, Sequence[str]]] = field(default_factory=dict)  # by collection: token, questions
 
     def collection(self, name: str) -> Collection:
         """Return a collection by name; raises CollectionMissing."""

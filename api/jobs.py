@@ -30,7 +30,10 @@ _ENDED: frozenset[JobStatus] = frozenset({"done", "failed", "cancelled"})
 class Part(Protocol):
     """A piece of a job: a file, or a batch of documents (then `name` is None)."""
 
-    name: str | None
+    @property
+    def name(self) -> str | None:
+        """The file's name."""
+        ...
 
     def results(self, ingest: Ingest) -> Iterator[IngestResult]:
         """Add its documents and yield what became of each."""
@@ -248,13 +251,19 @@ def _run_part(job: Job, part: Part, ingest: Ingest) -> None:
     """Add one part; a file that cannot be read fails alone, a store that cannot be written fails the job."""
     try:
         for result in part.results(ingest):
-            job.record(JobResult(file=part.name, **dict(result_out(result))))
+            job.record(_told(part, result))
             if job.cancelled.is_set():
                 return
     except RagProblem as problem:
-        failed = {"id": None, "passages": 0, "document_sha256": None}
-        job.record(JobResult(file=part.name, status="failed", problem=str(problem), **failed))
+        job.record(_told(part, IngestResult("", "failed", problem=str(problem))))
     job.advance(files_done=job.summary().progress.files_done + 1)
+
+
+def _told(part: Part, result: IngestResult) -> JobResult:
+    """Return a result under its file; a file that failed as a whole has a name, but no document and so no id."""
+    told = result_out(result)
+    document_id = None if told.status == "failed" and told.id == part.name else told.id
+    return JobResult(**{**dict(told), "file": part.name, "id": document_id})
 
 
 def _close(job: Job) -> None:

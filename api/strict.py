@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
@@ -97,7 +97,7 @@ async def _check_body(request: Request, *, required: bool) -> None:
 
 
 def _query_names(dependant: Dependant) -> frozenset[str]:
-    names = {cast(str, field.alias) for field in dependant.query_params}
+    names = {field.alias for field in dependant.query_params}
     return frozenset(names.union(*(_query_names(below) for below in dependant.dependencies)))
 
 

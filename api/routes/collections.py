@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Response
 
 from api.answers import CollectionDropped, CollectionList, CollectionOut
 from api.dependencies import CollectionPath, Running, RunningParts
 from api.openapi import problems
-from api.problems import Problem
 from api.schemas import CollectionSettings
 from api.strict import StrictRoute
 from api.translations import collection_out, summary_out
@@ -30,10 +31,18 @@ def get_collection(name: CollectionPath, running: RunningParts) -> CollectionOut
 
 
 def _described(name: str, running: Running) -> CollectionOut:
-    collection = running.collection(name)
-    with running.questions.place():
-        asked = examples(collection, running.pincite.encoder)
-    return collection_out(collection.info(), running.pincite.config_digest, asked)
+    info = running.collection(name).info()
+    return collection_out(info, running.pincite.config_digest, _examples(name, info.token, running))
+
+
+def _examples(name: str, token: str, running: Running) -> Sequence[str]:
+    """Return questions that the collection answers; finding them asks many, so they are kept until it changes."""
+    known_token, asked = running.examples.get(name, (None, ()))
+    if known_token != token:
+        with running.questions.place():
+            asked = examples(running.collection(name), running.pincite.encoder)
+        running.examples[name] = (token, asked)
+    return asked
 
 
 @router.put(
@@ -52,10 +61,8 @@ def put_collection(
 
 @router.delete("/v1/collections/{name}", responses=problems(404, 409, 507))
 def drop_collection(name: CollectionPath, running: RunningParts) -> CollectionDropped:
-    """Drop a collection with all its documents; `default` always exists and cannot be dropped."""
-    if name == "default":
-        raise Problem(409, "collection_needed", "The collection default always exists; delete its documents instead.")
-    running.collection(name)
+    """Drop a collection with all its documents; `default` is there again at once, empty."""
     with running.writes.place():
         running.pincite.catalog.drop(name)
+    running.examples.pop(name, None)
     return CollectionDropped(name=name, status="dropped")

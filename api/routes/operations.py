@@ -15,7 +15,7 @@ from api.limits import named_limits
 from api.openapi import problems
 from api.strict import StrictRoute
 from api.versions import version_of
-from index.errors import Behind, IndexProblem
+from index.errors import IndexProblem
 from rag.loaders import supported_media_types, supported_suffixes
 
 router = APIRouter(route_class=StrictRoute, tags=["operations"])
@@ -59,9 +59,8 @@ def _lagging(running: Running) -> tuple[list[str], dict[str, str]]:
         return [], {"*": str(problem)}
     for name in names:
         try:
-            running.collection(name).info()
-        except Behind:
-            behind.append(name)
+            found = running.collection(name).search(None, "ready", limit=1)  # reads the truth and a view
+            behind += [name] if found.degraded else []
         except IndexProblem as problem:
             unavailable[name] = str(problem)
     return behind, unavailable

@@ -7,11 +7,13 @@ from fastapi.testclient import TestClient
 
 
 def test_default_always_exists(empty: TestClient) -> None:
-    """A new service has one collection, which cannot be dropped."""
+    """A new service has one collection, and dropping it empties it."""
     (only,) = empty.get("/v1/collections").json()["collections"]
     assert (only["name"], only["documents"], only["passages"], only["updated"]) == ("default", 0, 0, None)
-    response = empty.delete("/v1/collections/default")
-    assert (response.status_code, response.json()["code"]) == (409, "collection_needed")
+    empty.put("/v1/documents/a", json={"text": "words"})
+    assert empty.get("/v1/collections/default").json()["documents"] == 1
+    assert empty.delete("/v1/collections/default").status_code == 200
+    assert empty.get("/v1/collections/default").json()["documents"] == 0
 
 
 def test_put_creates_once(empty: TestClient) -> None:
@@ -55,6 +57,15 @@ def test_examples_are_questions_that_are_answered(client: TestClient) -> None:
     assert asked
     assert all(client.post("/v1/ask", json={"query": query}).json()["answerable"] for query in asked)
     assert client.put("/v1/collections/void").json()["examples"] == []
+
+
+def test_examples_follow_the_documents(client: TestClient) -> None:
+    """Once the documents are gone, so are the questions about them."""
+    before = client.get("/v1/collections/default").json()["examples"]
+    assert client.get("/v1/collections/default").json()["examples"] == before
+    client.delete("/v1/documents/bridge")
+    client.delete("/v1/documents/dialogue")
+    assert client.get("/v1/collections/default").json()["examples"] == []
 
 
 def test_drop_takes_the_documents_along(client: TestClient) -> None:
