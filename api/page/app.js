@@ -41,7 +41,8 @@ function useViewer() {
   }, []);
   const close = useCallback(() => {
     if (history.state?.viewer) return history.back(); // popstate closes it
-    history.replaceState(null, "", "/");
+    const { collection } = askedIn(location);
+    history.replaceState(null, "", addressOfQuestion({ query: "", filter: NO_FILTER, collection }));
     return setTarget(null);
   }, []);
   useLayoutEffect(() => {

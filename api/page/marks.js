@@ -6,18 +6,16 @@ import { html } from "./vendor/standalone.module.js";
 // From the outermost mark to the innermost; each kind is cut at the borders of the one around it.
 const LAYERS = ["sentence", "answer", "term"];
 
+// A passage of more than SHORT units is cut to AROUND units beside its sentences, unless that hides LITTLE.
+const SHORT = 600;
+const AROUND = 160;
+const LITTLE = 120;
+
 /** The index in `text` that lies `codePoints` code points after its start (at most the length of `text`). */
 export function utf16At(text, codePoints) {
   let at = 0;
   for (let left = codePoints; left > 0 && at < text.length; left -= 1) at += text.codePointAt(at) > 0xffff ? 2 : 1;
   return at;
-}
-
-/** How many code points `text` has. */
-export function codePointsIn(text) {
-  let count = 0;
-  for (let at = 0; at < text.length; count += 1) at += text.codePointAt(at) > 0xffff ? 2 : 1;
-  return count;
 }
 
 /** A passage's highlights as layers of sorted spans, relative to a text in which the citation starts at `shift`. */
@@ -51,8 +49,23 @@ export function marked(text, layers, from = 0, to = text.length) {
   return parts;
 }
 
-/** A passage's text without the blanks at its two ends, marked. */
-export function markedPassage({ text, citation, highlights }) {
+/**
+ * Which part of a passage is worth showing at first: its highlighted sentences with some words around them.
+ * The text without the blanks at its ends goes from `from` to `to`, the part from `start` to `end`.
+ */
+export function excerptOf({ text, citation, highlights }) {
   const from = text.length - text.trimStart().length;
-  return marked(text, layersOf(citation, highlights), from, Math.max(from, text.trimEnd().length));
+  const to = Math.max(from, text.trimEnd().length);
+  const [{ spans }] = layersOf(citation, highlights);
+  if (to - from <= SHORT || !spans.length) return { from, start: from, end: to, to };
+  const first = spans[0].start;
+  const last = Math.max(...spans.map(({ end }) => end));
+  const start = wordAfter(text, first - AROUND, first);
+  const end = last + text.slice(last, last + AROUND).search(/\s\S*$/);
+  return { from, start: start - from < LITTLE ? from : start, end: to - end < LITTLE ? to : Math.max(end, last), to };
+}
+
+function wordAfter(text, at, limit) {
+  const blank = text.slice(Math.max(at, 0), limit).search(/\s/);
+  return blank < 0 ? limit : Math.max(at, 0) + blank + 1;
 }

@@ -1,9 +1,9 @@
 // The question-and-answer turns: how one is asked, what state it is in, and how that is shown.
 
-import { html, useReducer, useRef } from "./vendor/standalone.module.js";
+import { html, useReducer, useRef, useState } from "./vendor/standalone.module.js";
 import { ask } from "./client.js";
 import { filterForApi } from "./filters.js";
-import { markedPassage } from "./marks.js";
+import { excerptOf, layersOf, marked } from "./marks.js";
 import { count, dateInWords, leftOut, nameOf, pageInWords } from "./words.js";
 
 const TURNS_REMEMBERED = 3; // as many as go along with a follow-up question
@@ -77,17 +77,33 @@ export function About({ document, citation }) {
   </p>`;
 }
 
+/** A passage's quote, cut to what matters until all of it is asked for; print shows all of it. */
+function Quote({ passage }) {
+  const [whole, setWhole] = useState(false);
+  const { from, start, end, to } = excerptOf(passage);
+  const layers = layersOf(passage.citation, passage.highlights);
+  const cut = start > from || end < to;
+  const kind = [cut && !whole && "cut", start > from && "cut-before", end < to && "cut-after"].filter(Boolean).join(" ");
+  return html`<blockquote dir="auto" class=${kind}>
+      <span class="rest">${marked(passage.text, layers, from, start)}</span><span>${marked(passage.text, layers, start, end)}</span>
+      <span class="rest">${marked(passage.text, layers, end, to)}</span>
+    </blockquote>
+    ${cut && html`<button type="button" class="quiet whole" aria-expanded=${String(whole)} onClick=${() => setWhole(!whole)}>
+      ${whole ? "Show less" : "Show the whole passage"}
+    </button>`}`;
+}
+
 function Passage({ passage, onOpen }) {
   const { rank, document, citation } = passage;
+  const name = nameOf(document) + pageInWords(citation.page);
   return html`<li class="passage">
     <h3>
-      <button type="button" class="chip" onClick=${() => onOpen(passage)}>
-        <span class="visually-hidden">Source </span><span class="number">${rank}</span><span class="visually-hidden">: </span>
-        <span class="name"><bdi>${nameOf(document)}</bdi>${pageInWords(citation.page)}</span>
+      <button type="button" class="chip" aria-label=${`Source ${rank}: ${name}`} onClick=${() => onOpen(passage)}>
+        <span class="number">${rank}</span><span class="name"><bdi>${name}</bdi></span>
       </button>
     </h3>
     <${About} document=${document} citation=${citation} />
-    <blockquote dir="auto">${markedPassage(passage)}</blockquote>
+    <${Quote} passage=${passage} />
   </li>`;
 }
 

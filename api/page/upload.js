@@ -29,7 +29,7 @@ export function outcomeOf(results) {
 async function upload(file, collection, signal, change) {
   change({ phase: "sending", share: 0 });
   const job = await sendFile(file, collection, (share) => change({ phase: share < 1 ? "sending" : "reading", share }), signal);
-  const ended = await followJob(job, () => change({ phase: "reading" }), signal);
+  const ended = await followJob(job, ({ progress }) => change({ phase: "reading", passages: progress.passages }), signal);
   if (ended.status === "cancelled") throw new DOMException("Cancelled", "AbortError");
   return outcomeOf(ended.results?.length ? ended.results : [{ status: "failed", problem: ended.problem || "It failed." }]);
 }
@@ -65,10 +65,10 @@ export function useUploads(collection, onStored) {
   return { files, add, cancel };
 }
 
-function stateInWords({ phase, share, words }) {
+function stateInWords({ phase, share, passages, words }) {
   if (phase === "waiting") return "Waiting";
   if (phase === "sending") return `Sending, ${Math.round(share * 100)} %`;
-  if (phase === "reading") return "Sent; reading and indexing";
+  if (phase === "reading") return `Sent; reading it${passages ? `, ${count(passages, "passage")} so far` : ""}`;
   return words;
 }
 

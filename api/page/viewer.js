@@ -7,7 +7,7 @@ import { About } from "./turns.js";
 import { count, nameOf, pageInWords, webLink } from "./words.js";
 
 // Code points fetched on each side of the span: a long document is opened as quickly as a short one.
-const REACH = 30_000;
+const REACH = 20_000;
 
 const WIDE = matchMedia("(min-width: 768px)");
 
@@ -85,17 +85,31 @@ function layersIn(piece, target) {
   return [{ kind: "cited", spans: [{ start, end }] }, ...inner];
 }
 
-function Text({ piece, target, stale, extend, total }) {
-  const box = useRef(null);
+/** Brings the mark into view and the focus to it, once for each target. */
+function useArrival(box, target) {
   useLayoutEffect(() => {
     const mark = box.current.querySelector("mark");
     if (!mark) return;
     (box.current.querySelector("mark.sentence") || mark).scrollIntoView({ block: "center" });
+    mark.tabIndex = -1; // so that a screen reader goes on reading from here
     mark.focus({ preventScroll: true });
   }, [target]);
+}
+
+/** Keeps what is being read where it is when text comes in above it. */
+function useSteadyScroll(box, start) {
+  const before = useRef({ start, height: 0 });
   useLayoutEffect(() => {
-    box.current.querySelector("mark")?.setAttribute("tabindex", "-1");
+    const scroller = box.current.closest(".viewer-body");
+    if (start < before.current.start) scroller.scrollTop += scroller.scrollHeight - before.current.height;
+    before.current = { start, height: scroller.scrollHeight };
   });
+}
+
+function Text({ piece, target, stale, extend, total }) {
+  const box = useRef(null);
+  useSteadyScroll(box, piece.start_char);
+  useArrival(box, target);
   return html`<div class="document-text" ref=${box}>
     ${piece.start_char > 0 && html`<button type="button" class="more" onClick=${() => extend("before")}>Earlier text</button>`}
     <div class="prose" dir="auto">${marked(piece.text, stale ? [] : layersIn(piece, target))}</div>
