@@ -124,7 +124,12 @@ def _loaded_dense(place: Place, reader: Reader) -> DenseView:
 
 def _built_terms(place: Place, reader: Reader) -> TermView:
     """Return a term view of all passages in the truth, in a folder of its own."""
-    return TermView.build(place.folder / f"terms-{uuid.uuid4().hex}", reader.indexed(place.collection))
+    folder = place.folder / f"terms-{uuid.uuid4().hex}"
+    try:
+        return TermView.build(folder, reader.indexed(place.collection))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # so that trying again on a full disk does not fill it further
+        raise
 
 
 def _terms_on_disk(place: Place, reader: Reader) -> TermView | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from index.dates import Interval
-from index.filters import DATES, METADATA, All, Any, Condition, Filter, Not, Operand, Scalar
+from index.filters import DATES, METADATA, AllOf, AnyOf, Condition, Filter, Not, Operand, Scalar
 
 Bindings: TypeAlias = list[str | int | float]
 Sql: TypeAlias = tuple[str, Bindings]
@@ -30,9 +30,9 @@ def _sql(tree: Filter, collection: int) -> Sql:
         case Not(part):
             condition, bindings = _sql(part, collection)
             return f"NOT {condition}", bindings
-        case All(parts):
+        case AllOf(parts):
             return _joined(" AND ", parts, collection)
-        case Any(parts):
+        case AnyOf(parts):
             return _joined(" OR ", parts, collection)
 
 

@@ -54,14 +54,14 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class AllOf:
     """Holds when every part holds."""
 
     parts: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Any:
+class AnyOf:
     """Holds when at least one part holds."""
 
     parts: tuple[Filter, ...]
@@ -74,7 +74,7 @@ class Not:
     part: Filter
 
 
-Filter: TypeAlias = Condition | All | Any | Not
+Filter: TypeAlias = Condition | AllOf | AnyOf | Not
 
 
 def scalar(value: Json) -> Scalar | None:
@@ -124,7 +124,7 @@ def _conditions(tree: Filter) -> Iterator[Condition]:
             yield tree
         case Not(part):
             yield from _conditions(part)
-        case All(parts) | Any(parts):
+        case AllOf(parts) | AnyOf(parts):
             for part in parts:
                 yield from _conditions(part)
 
@@ -151,11 +151,11 @@ def _joined(joint: str, node: dict[str, Json], path: str, depth: int) -> Filter:
     if not isinstance(inner, list) or not inner:
         raise FilterInvalid(f'"{joint}" takes a list of one or more conditions.', path)
     parts = tuple(_parse(part, f"{path}[{place}]", depth + 1) for place, part in enumerate(inner))
-    return All(parts) if joint == "and" else Any(parts)
+    return AllOf(parts) if joint == "and" else AnyOf(parts)
 
 
 def _condition(node: dict[str, Json], path: str) -> Filter:
-    """Return the condition of `{"field": …, operator: value, …}`; several operators become an `All`."""
+    """Return the condition of `{"field": …, operator: value, …}`; several operators become an `AllOf`."""
     field = node.get("field")
     if not isinstance(field, str) or not _known(field):
         known = ", ".join((*DATES, *STRINGS, METADATA + "NAME"))
@@ -165,7 +165,7 @@ def _condition(node: dict[str, Json], path: str) -> Filter:
     if unknown or not operators:
         raise FilterInvalid(f"A condition has one or more of the operators {', '.join(OPERATORS)}.", path)
     parts = tuple(Condition(field, name, _operand(field, name, node[name], f"{path}.{name}")) for name in operators)
-    return parts[0] if len(parts) == 1 else All(parts)
+    return parts[0] if len(parts) == 1 else AllOf(parts)
 
 
 def _known(field: str) -> bool:
