@@ -109,8 +109,10 @@ function Header({ uploading, onToggle, children }) {
 function Feed({ talk, documents, onOpen }) {
   if (!talk.turns.length) return null;
   return html`<div role="feed" class="feed" aria-label="Questions and answers, the newest first">
-    ${talk.turns.map((turn, index) => html`<${Turn} key=${turn.id} turn=${turn} place=${index + 1} of=${talk.turns.length}
-      documents=${documents} onOpen=${onOpen} onCancel=${talk.cancel} onRetry=${(failed) => talk.again(failed)} />`)}
+    ${talk.turns.map(
+      (turn, index) => html`<${Turn} key=${turn.id} turn=${turn} place=${index + 1} of=${talk.turns.length}
+      documents=${documents} onOpen=${onOpen} onCancel=${talk.cancel} onRetry=${(failed) => talk.again(failed)} />`,
+    )}
   </div>`;
 }
 

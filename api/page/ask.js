@@ -26,7 +26,7 @@ export function AskBox({ onAsk, followUp }) {
   const box = useRef(null);
   useLayoutEffect(() => {
     const { current } = box;
-    for (current.rows = 1; current.rows < ROWS && current.scrollHeight > current.clientHeight; ) current.rows += 1;
+    for (current.rows = 1; current.rows < ROWS && current.scrollHeight > current.clientHeight;) current.rows += 1;
   }, [text]);
   const submit = (event) => {
     event.preventDefault();
@@ -60,7 +60,11 @@ function Examples({ examples, onAsk }) {
   if (!examples.length) return null;
   return html`<h2>For example</h2>
     <ul class="examples">
-      ${examples.map((example) => html`<li key=${example}><button type="button" dir="auto" onClick=${() => onAsk(example)}>${example}</button></li>`)}
+      ${examples.map(
+        (example) => html`<li key=${example}>
+          <button type="button" dir="auto" onClick=${() => onAsk(example)}>${example}</button>
+        </li>`,
+      )}
     </ul>`;
 }
 

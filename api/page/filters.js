@@ -7,7 +7,16 @@ import { dateInWords } from "./words.js";
 export const NO_FILTER = Object.freeze({ from: "", to: "", sources: [], other: [] });
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
-const SIGNS = { eq: "is", ne: "is not", gt: "after", gte: "from", lt: "before", lte: "until", in: "is one of", nin: "is none of" };
+const SIGNS = {
+  eq: "is",
+  ne: "is not",
+  gt: "after",
+  gte: "from",
+  lt: "before",
+  lte: "until",
+  in: "is one of",
+  nin: "is none of",
+};
 const MANY_SOURCES = 12;
 
 function take(filter, condition) {
@@ -54,8 +63,14 @@ function chipsOf(filter) {
   return [
     from && { text: `From ${dateInWords(from)}`, without: { ...filter, from: "" } },
     to && { text: `Until ${dateInWords(to)}`, without: { ...filter, to: "" } },
-    ...sources.map((name) => ({ text: name, without: { ...filter, sources: sources.filter((kept) => kept !== name) } })),
-    ...other.map((one) => ({ text: inWords(one), without: { ...filter, other: other.filter((kept) => kept !== one) } })),
+    ...sources.map((name) => ({
+      text: name,
+      without: { ...filter, sources: sources.filter((kept) => kept !== name) },
+    })),
+    ...other.map((one) => ({
+      text: inWords(one),
+      without: { ...filter, other: other.filter((kept) => kept !== one) },
+    })),
   ].filter(Boolean);
 }
 
@@ -66,7 +81,8 @@ function Chips({ filter, onChange }) {
     ${chips.map(
       ({ text, without }) => html`<li key=${text}>
         <button type="button" onClick=${() => onChange(without)}>
-          <span class="visually-hidden">Remove filter: </span><bdi>${text}</bdi><span aria-hidden="true" class="cross">×</span>
+          <span class="visually-hidden">Remove filter: </span><bdi>${text}</bdi>
+          <span aria-hidden="true" class="cross">×</span>
         </button>
       </li>`,
     )}
@@ -79,9 +95,11 @@ function SourceChoice({ sources, chosen, onToggle }) {
   const shown = names.filter((name) => chosen.includes(name) || name.toLowerCase().includes(search.toLowerCase()));
   return html`<fieldset class="sources">
     <legend>Source</legend>
-    ${names.length > MANY_SOURCES &&
-    html`<input type="search" aria-label="Find a source" placeholder="Find a source" value=${search}
-      onInput=${(event) => setSearch(event.target.value)} />`}
+    ${
+      names.length > MANY_SOURCES &&
+      html`<input type="search" aria-label="Find a source" placeholder="Find a source" value=${search}
+      onInput=${(event) => setSearch(event.target.value)} />`
+    }
     <div class="choices">
       ${shown.slice(0, 100).map(
         (name) => html`<label key=${name}>
@@ -94,7 +112,9 @@ function SourceChoice({ sources, chosen, onToggle }) {
 }
 
 function DayField({ label, value, onChange }) {
-  return html`<label class="day">${label}<input type="date" value=${value} onChange=${(event) => onChange(event.target.value)} /></label>`;
+  return html`<label class="day">
+    ${label}<input type="date" value=${value} onChange=${(event) => onChange(event.target.value)} />
+  </label>`;
 }
 
 /** The form: nothing is applied before its button is pressed, so a half-typed year filters nothing. */
@@ -115,8 +135,10 @@ function Form({ filter, sources, onApply }) {
       <${DayField} label="From" value=${draft.from} onChange=${(from) => setDraft((old) => ({ ...old, from }))} />
       <${DayField} label="Until" value=${draft.to} onChange=${(to) => setDraft((old) => ({ ...old, to }))} />
     </fieldset>
-    ${Object.keys(sources).length > 0 &&
-    html`<${SourceChoice} sources=${sources} chosen=${draft.sources} onToggle=${toggle} />`}
+    ${
+      Object.keys(sources).length > 0 &&
+      html`<${SourceChoice} sources=${sources} chosen=${draft.sources} onToggle=${toggle} />`
+    }
     <div class="row"><button class="primary" type="submit">Apply filters</button></div>
   </form>`;
 }
@@ -130,7 +152,9 @@ export function Filters({ filter, sources, onChange }) {
   };
   return html`<div class="filters">
     <div class="filter-line">
-      <button type="button" class="quiet" aria-expanded=${String(open)} onClick=${() => setOpen(!open)}>Filter by date and source</button>
+      <button type="button" class="quiet" aria-expanded=${String(open)} onClick=${() => setOpen(!open)}>
+        Filter by date and source
+      </button>
       <${Chips} filter=${filter} onChange=${onChange} />
     </div>
     ${open && html`<${Form} key=${JSON.stringify(filter)} filter=${filter} sources=${sources} onApply=${apply} />`}

@@ -6,9 +6,10 @@ import { html } from "./vendor/standalone.module.js";
 // From the outermost mark to the innermost; each kind is cut at the borders of the one around it.
 const LAYERS = ["sentence", "answer", "term"];
 
-// A passage of more than SHORT units is cut to AROUND units beside its sentences, unless that hides LITTLE.
+// A passage of more than SHORT units is cut to its sentences with AROUND units beside them; no gap hides fewer than
+// LITTLE.
 const SHORT = 600;
-const AROUND = 160;
+const AROUND = 100;
 const LITTLE = 120;
 
 /** The index in `text` that lies `codePoints` code points after its start (at most the length of `text`). */
@@ -49,23 +50,37 @@ export function marked(text, layers, from = 0, to = text.length) {
   return parts;
 }
 
-/**
- * Which part of a passage is worth showing at first: its highlighted sentences with some words around them.
- * The text without the blanks at its ends goes from `from` to `to`, the part from `start` to `end`.
- */
-export function excerptOf({ text, citation, highlights }) {
-  const from = text.length - text.trimStart().length;
-  const to = Math.max(from, text.trimEnd().length);
-  const [{ spans }] = layersOf(citation, highlights);
-  if (to - from <= SHORT || !spans.length) return { from, start: from, end: to, to };
-  const first = spans[0].start;
-  const last = Math.max(...spans.map(({ end }) => end));
-  const start = wordAfter(text, first - AROUND, first);
-  const end = last + text.slice(last, last + AROUND).search(/\s\S*$/);
-  return { from, start: start - from < LITTLE ? from : start, end: to - end < LITTLE ? to : Math.max(end, last), to };
-}
-
 function wordAfter(text, at, limit) {
   const blank = text.slice(Math.max(at, 0), limit).search(/\s/);
   return blank < 0 ? limit : Math.max(at, 0) + blank + 1;
+}
+
+function wordBefore(text, at, limit) {
+  const blank = text.slice(limit, at).search(/\s\S*$/);
+  return blank < 0 ? limit : limit + blank;
+}
+
+/**
+ * A passage without the blanks at its ends, in pieces {start, end, shown}: its highlighted sentences with some words
+ * around them are shown at first, and so is everything where it is short or nothing is highlighted.
+ */
+export function piecesOf({ text, citation, highlights }) {
+  const from = text.length - text.trimStart().length;
+  const to = Math.max(from, text.trimEnd().length);
+  const [{ spans }] = layersOf(citation, highlights);
+  if (to - from <= SHORT || !spans.length) return [{ start: from, end: to, shown: true }];
+  const pieces = [];
+  const reach = (start, end) => {
+    const last = pieces.at(-1) || { end: from };
+    if (start - last.end >= LITTLE)
+      pieces.push({ start: last.end, end: start, shown: false }, { start, end, shown: true });
+    else if (pieces.length) last.end = Math.max(last.end, end);
+    else pieces.push({ start: from, end, shown: true });
+  };
+  for (const { start, end } of spans)
+    reach(wordAfter(text, start - AROUND, start), Math.min(to, wordBefore(text, end + AROUND, end)));
+  const last = pieces.at(-1);
+  if (to - last.end < LITTLE) last.end = to;
+  else pieces.push({ start: last.end, end: to, shown: false });
+  return pieces;
 }

@@ -3,7 +3,7 @@
 import { html, useReducer, useRef, useState } from "./vendor/standalone.module.js";
 import { ask } from "./client.js";
 import { filterForApi } from "./filters.js";
-import { excerptOf, layersOf, marked } from "./marks.js";
+import { layersOf, marked, piecesOf } from "./marks.js";
 import { count, dateInWords, leftOut, nameOf, pageInWords } from "./words.js";
 
 const TURNS_REMEMBERED = 3; // as many as go along with a follow-up question
@@ -11,17 +11,26 @@ const WORDS_OF_AN_ANSWER = 500; // in characters: what a follow-up needs to know
 
 function reduce(turns, { type, id, instead, ...change }) {
   if (type === "clear") return [];
-  if (type === "asked") return [{ id, state: "asking", passages: [], ...change }, ...turns.filter((turn) => turn.id !== instead)];
+  if (type === "asked")
+    return [{ id, state: "asking", passages: [], ...change }, ...turns.filter((turn) => turn.id !== instead)];
   return turns.map((turn) => (turn.id === id ? { ...turn, ...change } : turn));
 }
 
 /** The turns that go along with a new question, oldest first; `turns` has the newest first. */
 export function historyOf(turns) {
-  const whole = turns.filter((turn) => turn.answer).slice(0, TURNS_REMEMBERED).reverse();
-  return whole.flatMap(({ asked, answer }) => [
-    { role: "user", content: asked.query },
-    { role: "assistant", content: (answer.passages[0]?.text || answer.reason?.text || "").trim().slice(0, WORDS_OF_AN_ANSWER) },
-  ]).filter(({ content }) => content);
+  const whole = turns
+    .filter((turn) => turn.answer)
+    .slice(0, TURNS_REMEMBERED)
+    .reverse();
+  return whole
+    .flatMap(({ asked, answer }) => [
+      { role: "user", content: asked.query },
+      {
+        role: "assistant",
+        content: (answer.passages[0]?.text || answer.reason?.text || "").trim().slice(0, WORDS_OF_AN_ANSWER),
+      },
+    ])
+    .filter(({ content }) => content);
 }
 
 async function run(question, signal, change) {
@@ -67,12 +76,15 @@ export function announcement(turn) {
   return turn.state === "cancelled" ? "Cancelled." : "";
 }
 
+const Published = ({ date }) =>
+  date ? html`<time datetime=${date}>${dateInWords(date)}</time>` : html`<span>undated</span>`;
+
 /** Source, date and place in the document, in one line. */
 export function About({ document, citation }) {
   const path = citation?.heading_path || [];
   return html`<p class="about">
     ${document.source && html`<span class="source"><bdi>${document.source}</bdi></span>`}
-    ${document.published ? html`<time datetime=${document.published}>${dateInWords(document.published)}</time>` : html`<span>undated</span>`}
+    <${Published} date=${document.published} />
     ${path.length > 0 && html`<span class="path"><bdi>${path.join(" › ")}</bdi></span>`}
   </p>`;
 }
@@ -80,17 +92,19 @@ export function About({ document, citation }) {
 /** A passage's quote, cut to what matters until all of it is asked for; print shows all of it. */
 function Quote({ passage }) {
   const [whole, setWhole] = useState(false);
-  const { from, start, end, to } = excerptOf(passage);
+  const pieces = piecesOf(passage);
   const layers = layersOf(passage.citation, passage.highlights);
-  const cut = start > from || end < to;
-  const kind = [cut && !whole && "cut", start > from && "cut-before", end < to && "cut-after"].filter(Boolean).join(" ");
-  return html`<blockquote dir="auto" class=${kind}>
-      <span class="rest">${marked(passage.text, layers, from, start)}</span><span>${marked(passage.text, layers, start, end)}</span>
-      <span class="rest">${marked(passage.text, layers, end, to)}</span>
-    </blockquote>
-    ${cut && html`<button type="button" class="quiet whole" aria-expanded=${String(whole)} onClick=${() => setWhole(!whole)}>
+  const piece = ({ start, end, shown }) => {
+    const text = marked(passage.text, layers, start, end);
+    return shown ? text : html`<span class="rest" key=${start}><span>${text}</span></span>`;
+  };
+  return html`<blockquote dir="auto" class=${whole ? "" : "cut"}>${pieces.map(piece)}</blockquote>
+    ${
+      pieces.length > 1 &&
+      html`<button type="button" class="quiet whole" aria-expanded=${String(whole)} onClick=${() => setWhole(!whole)}>
       ${whole ? "Show less" : "Show the whole passage"}
-    </button>`}`;
+    </button>`
+    }`;
 }
 
 function Passage({ passage, onOpen }) {
@@ -107,8 +121,10 @@ function Passage({ passage, onOpen }) {
   </li>`;
 }
 
-const Passages = ({ passages, onOpen, ...rest }) =>
-  html`<ol class="passages" ...${rest}>${passages.map((passage) => html`<${Passage} key=${passage.id} passage=${passage} onOpen=${onOpen} />`)}</ol>`;
+const Passages = ({ passages, onOpen }) =>
+  html`<ol class="passages">
+    ${passages.map((passage) => html`<${Passage} key=${passage.id} passage=${passage} onOpen=${onOpen} />`)}
+  </ol>`;
 
 function Failed({ problem, onRetry }) {
   const { title, detail, requestId, retryAfter } = problem;
@@ -122,19 +138,26 @@ function Failed({ problem, onRetry }) {
 
 function Unanswered({ turn, documents, onOpen }) {
   const { reason, nearest } = turn.answer;
-  const where = filterForApi(turn.asked.filter) ? "in the documents that the filter leaves" : documents ? `in ${count(documents, "document")}` : "here";
+  const where = filterForApi(turn.asked.filter)
+    ? "in the documents that the filter leaves"
+    : documents
+      ? `in ${count(documents, "document")}`
+      : "here";
   return html`<div class="unanswered">
       <p class="verdict"><strong>Not found ${where}.</strong> ${reason?.text}</p>
     </div>
-    ${nearest.length > 0 &&
-    html`<section class="nearest" aria-label="Nearest passages, not an answer">
+    ${
+      nearest.length > 0 &&
+      html`<section class="nearest" aria-label="Nearest passages, not an answer">
       <p class="label">Nearest passages — not an answer</p>
       <${Passages} passages=${nearest} onOpen=${onOpen} />
-    </section>`}`;
+    </section>`
+    }`;
 }
 
 const Legend = () => html`<p class="legend">
-  <span class="sample sentence">Shaded</span>: the sentences that fit the question best. <span class="sample term">Underlined</span>: its words.
+  <span class="sample sentence">Shaded</span>: the sentences that fit the question best.${" "}
+  <span class="sample term">Underlined</span>: its words.
 </p>`;
 
 const Asking = ({ onCancel }) => html`<div class="asking">
@@ -146,7 +169,8 @@ function Body({ turn, documents, onOpen, onCancel, onRetry }) {
   const retry = () => onRetry(turn);
   if (turn.state === "asking") return html`<${Asking} onCancel=${onCancel} />`;
   if (turn.state === "streaming")
-    return html`<p class="label">First finds, not final yet</p><${Passages} passages=${turn.passages} onOpen=${onOpen} />`;
+    return html`<p class="label">First finds, not final yet</p>
+      <${Passages} passages=${turn.passages} onOpen=${onOpen} />`;
   if (turn.state === "failed") return html`<${Failed} problem=${turn.problem} onRetry=${retry} />`;
   if (turn.state === "cancelled")
     return html`<div class="notice"><p>Cancelled.</p><button type="button" onClick=${retry}>Ask again</button></div>`;
@@ -158,14 +182,15 @@ function Body({ turn, documents, onOpen, onCancel, onRetry }) {
 function Remarks({ answer }) {
   if (!answer) return null;
   const notes = [...answer.degraded.map(leftOut), ...(answer.warnings || [])];
-  return html`${answer.standalone_query && html`<p class="understood">Understood as: <bdi>${answer.standalone_query}</bdi></p>`}
+  const understood = answer.standalone_query;
+  return html`${understood && html`<p class="understood">Understood as: <bdi>${understood}</bdi></p>`}
     ${notes.length > 0 && html`<ul class="notice">${notes.map((note) => html`<li key=${note}>${note}</li>`)}</ul>`}`;
 }
 
 /** One turn as an article of the feed. `place` and `of` are its place from 1 and their number. */
 export function Turn({ turn, place, of, ...rest }) {
   const busy = turn.state === "asking" || turn.state === "streaming";
-  return html`<article class=${`turn ${turn.state}`} id=${`turn-${turn.id}`} tabindex="-1" aria-labelledby=${`question-${turn.id}`}
+  return html`<article class=${`turn ${turn.state}`} tabindex="-1" aria-labelledby=${`question-${turn.id}`}
     aria-posinset=${place} aria-setsize=${of} aria-busy=${String(busy)}>
     <h2 id=${`question-${turn.id}`} dir="auto">${turn.asked.query}</h2>
     <${Remarks} answer=${turn.answer} />

@@ -23,18 +23,32 @@ export function outcomeOf(results) {
     unchanged > 0 && (results.length === 1 ? "Already here, unchanged" : `${unchanged} already here`),
     failed.length > 0 && `${failed.length > 1 ? `${failed.length} failed, the first: ` : ""}${failed[0].problem}`,
   ].filter(Boolean);
-  return { phase: stored.length + unchanged > 0 ? "done" : "failed", words: parts.join("; ") || "Nothing was found in it" };
+  return {
+    phase: stored.length + unchanged > 0 ? "done" : "failed",
+    words: parts.join("; ") || "Nothing was found in it",
+  };
 }
 
 async function upload(file, collection, signal, change) {
   change({ phase: "sending", share: 0 });
-  const job = await sendFile(file, collection, (share) => change({ phase: share < 1 ? "sending" : "reading", share }), signal);
-  const ended = await followJob(job, ({ progress }) => change({ phase: "reading", passages: progress.passages }), signal);
+  const job = await sendFile(
+    file,
+    collection,
+    (share) => change({ phase: share < 1 ? "sending" : "reading", share }),
+    signal,
+  );
+  const ended = await followJob(
+    job,
+    ({ progress }) => change({ phase: "reading", passages: progress.passages }),
+    signal,
+  );
   if (ended.status === "cancelled") throw new DOMException("Cancelled", "AbortError");
-  return outcomeOf(ended.results?.length ? ended.results : [{ status: "failed", problem: ended.problem || "It failed." }]);
+  return outcomeOf(
+    ended.results?.length ? ended.results : [{ status: "failed", problem: ended.problem || "It failed." }],
+  );
 }
 
-/** The files, and what can be done with them: `add(files)` queues, `cancel(key)`. `onStored` runs after each that was stored. */
+/** The files, with `add(files)` and `cancel(key)`; `onStored` runs after each that was stored. */
 export function useUploads(collection, onStored) {
   const [files, dispatch] = useReducer(reduce, []);
   const queue = useRef({ tail: Promise.resolve(), controllers: new Map(), number: 0 }).current;
@@ -72,6 +86,9 @@ function stateInWords({ phase, share, passages, words }) {
   return words;
 }
 
+const Cancel = ({ name, onCancel }) =>
+  html`<button type="button" class="quiet" aria-label=${`Cancel ${name}`} onClick=${onCancel}>Cancel</button>`;
+
 function File({ file, onCancel }) {
   const under = !ENDED.includes(file.phase);
   const value = file.phase === "sending" ? { value: file.share } : file.phase === "waiting" ? { value: 0 } : {};
@@ -79,7 +96,7 @@ function File({ file, onCancel }) {
     <span class="file-name"><bdi>${file.name}</bdi></span>
     <span class="file-state">${stateInWords(file)}</span>
     ${under && html`<progress max="1" aria-label=${`Progress of ${file.name}`} ...${value}></progress>`}
-    ${under && html`<button type="button" class="quiet" aria-label=${`Cancel ${file.name}`} onClick=${() => onCancel(file.key)}>Cancel</button>`}
+    ${under && html`<${Cancel} name=${file.name} onCancel=${() => onCancel(file.key)} />`}
   </li>`;
 }
 
@@ -95,7 +112,8 @@ export function useDrop(onFiles) {
   const latest = useRef(onFiles);
   latest.current = onFiles;
   useEffect(() => {
-    const listen = (type, act) => addEventListener(type, (event) => event.dataTransfer?.types.includes("Files") && act(event));
+    const listen = (type, act) =>
+      addEventListener(type, (event) => event.dataTransfer?.types.includes("Files") && act(event));
     listen("dragover", (event) => (event.preventDefault(), setOver(true)));
     listen("dragleave", (event) => event.relatedTarget || setOver(false));
     listen("drop", (event) => (event.preventDefault(), setOver(false), latest.current(event.dataTransfer.files)));
@@ -111,10 +129,16 @@ export function Upload({ files, over, onAdd, onCancel }) {
   };
   return html`<section class="upload" id="upload" aria-label="Add documents">
     <div class=${over ? "drop over" : "drop"}>
-      <label class="primary">Choose files<input type="file" multiple class="visually-hidden" onChange=${choose} /></label>
+      <label class="primary">
+        Choose files<input type="file" multiple class="visually-hidden" onChange=${choose} />
+      </label>
       <p class="muted">or drop them anywhere: text, Markdown, HTML, PDF, JSON, JSONL</p>
     </div>
-    ${files.length > 0 &&
-    html`<ul class="files">${files.map((file) => html`<${File} key=${file.key} file=${file} onCancel=${onCancel} />`)}</ul>`}
+    ${
+      files.length > 0 &&
+      html`<ul class="files">
+        ${files.map((file) => html`<${File} key=${file.key} file=${file} onCancel=${onCancel} />`)}
+      </ul>`
+    }
   </section>`;
 }

@@ -1,13 +1,14 @@
 // The document viewer: a document's stored text with a span marked, beside the page or, on a narrow screen, over it.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/standalone.module.js";
-import { getJson } from "./client.js";
+import { Problem, getJson } from "./client.js";
 import { layersOf, marked, utf16At } from "./marks.js";
 import { About } from "./turns.js";
 import { count, nameOf, pageInWords, webLink } from "./words.js";
 
 // Code points fetched on each side of the span: a long document is opened as quickly as a short one.
 const REACH = 20_000;
+const LONGEST = 200_000; // of a span that an address asks for
 
 const WIDE = matchMedia("(min-width: 768px)");
 
@@ -18,40 +19,43 @@ export function targetOfPassage(passage) {
   return { collection, id, start, end, sha256, citation, highlights, title: document.title };
 }
 
+const pathOf = ({ id }) => `/v1/documents/${encodeURIComponent(id)}`;
+
 async function fetchText(target, start, end, signal) {
-  const path = `/v1/documents/${encodeURIComponent(target.id)}/text`;
-  return getJson(path, { collection: target.collection, start, end }, signal);
+  return getJson(`${pathOf(target)}/text`, { collection: target.collection, start, end }, signal);
 }
 
 async function fetchDocument(target, signal) {
-  const path = `/v1/documents/${encodeURIComponent(target.id)}`;
-  const info = await getJson(path, { collection: target.collection }, signal);
+  const info = await getJson(pathOf(target), { collection: target.collection }, signal);
   const from = Math.max(0, Math.min(target.start ?? 0, info.characters) - REACH);
-  const to = Math.min(info.characters, Math.max(from, target.end ?? 0) + REACH);
+  const until = Math.min(target.end ?? 0, (target.start ?? 0) + LONGEST);
+  const to = Math.min(info.characters, Math.max(from, until) + REACH);
   return { info, piece: await fetchText(target, from, to, signal) };
+}
+
+/** The piece with what comes `before` or `after` it. */
+async function fetchMore(target, { info, piece }, where) {
+  const before = where === "before";
+  const from = before ? Math.max(0, piece.start_char - REACH) : piece.end_char;
+  const to = before ? piece.start_char : Math.min(info.characters, piece.end_char + REACH);
+  const more = await fetchText(target, from, to);
+  if (more.document_sha256 !== piece.document_sha256)
+    throw new Problem("changed", "The document has just changed.", { detail: "Close it and open it again." });
+  const [first, second] = before ? [more, piece] : [piece, more];
+  return { ...piece, text: first.text + second.text, start_char: first.start_char, end_char: second.end_char };
 }
 
 /** The document and the piece of its text that is shown, with `extend` to fetch what comes before or after it. */
 function useDocument(target) {
   const [loaded, setLoaded] = useState({ state: "loading" });
+  const failed = (problem) => problem.name === "AbortError" || setLoaded({ state: "failed", problem });
   useEffect(() => {
     const controller = new AbortController();
     setLoaded({ state: "loading" });
-    fetchDocument(target, controller.signal).then(
-      (found) => setLoaded({ state: "ready", ...found }),
-      (problem) => problem.name === "AbortError" || setLoaded({ state: "failed", problem }),
-    );
+    fetchDocument(target, controller.signal).then((found) => setLoaded({ state: "ready", ...found }), failed);
     return () => controller.abort();
   }, [target]);
-  const extend = async (where) => {
-    const { piece, info } = loaded;
-    const [from, to] = where === "before" ? [Math.max(0, piece.start_char - REACH), piece.start_char]
-      : [piece.end_char, Math.min(info.characters, piece.end_char + REACH)];
-    const more = await fetchText(target, from, to);
-    const [first, second] = where === "before" ? [more, piece] : [piece, more];
-    const joined = { ...piece, text: first.text + second.text, start_char: first.start_char, end_char: second.end_char };
-    setLoaded({ ...loaded, piece: joined });
-  };
+  const extend = (where) => fetchMore(target, loaded, where).then((piece) => setLoaded({ ...loaded, piece }), failed);
   return [loaded, extend];
 }
 
@@ -106,19 +110,21 @@ function useSteadyScroll(box, start) {
   });
 }
 
+const More = ({ name, onClick }) => html`<button type="button" class="more" onClick=${onClick}>${name}</button>`;
+
 function Text({ piece, target, stale, extend, total }) {
   const box = useRef(null);
   useSteadyScroll(box, piece.start_char);
   useArrival(box, target);
   return html`<div class="document-text" ref=${box}>
-    ${piece.start_char > 0 && html`<button type="button" class="more" onClick=${() => extend("before")}>Earlier text</button>`}
+    ${piece.start_char > 0 && html`<${More} name="Earlier text" onClick=${() => extend("before")} />`}
     <div class="prose" dir="auto">${marked(piece.text, stale ? [] : layersIn(piece, target))}</div>
-    ${piece.end_char < total && html`<button type="button" class="more" onClick=${() => extend("after")}>Later text</button>`}
+    ${piece.end_char < total && html`<${More} name="Later text" onClick=${() => extend("after")} />`}
   </div>`;
 }
 
 function Facts({ info, target }) {
-  const original = `/v1/documents/${encodeURIComponent(info.id)}/original?collection=${encodeURIComponent(target.collection)}`;
+  const original = `${pathOf(target)}/original?collection=${encodeURIComponent(target.collection)}`;
   const web = webLink(info.uri);
   return html`<${About} document=${info} citation=${target.citation} />
     <p class="about">
@@ -132,12 +138,17 @@ function Facts({ info, target }) {
 function Content({ loaded, extend, target }) {
   if (loaded.state === "loading") return html`<p class="muted wait">Opening…</p>`;
   if (loaded.state === "failed")
-    return html`<p class="notice bad" role="alert"><strong>${loaded.problem.title}</strong> ${loaded.problem.detail}</p>`;
+    return html`<p class="notice bad" role="alert">
+      <strong>${loaded.problem.title}</strong> ${loaded.problem.detail}
+    </p>`;
   const { info, piece } = loaded;
   const stale = Boolean(target.sha256) && piece.document_sha256 !== target.sha256;
   const missing = target.start !== null && target.start >= info.characters;
   return html`<${Facts} info=${info} target=${target} />
-    ${(stale || missing) && html`<p class="notice" role="alert">The document has changed since this was cited; the place is not marked.</p>`}
+    ${
+      (stale || missing) &&
+      html`<p class="notice" role="alert">The document has changed since this was cited; the place is not marked.</p>`
+    }
     <${Text} piece=${piece} target=${target} stale=${stale} extend=${extend} total=${info.characters} />`;
 }
 

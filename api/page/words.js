@@ -31,7 +31,11 @@ export const count = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? 
 /** How long ago an instant was: `just now`, `3 hours ago`. */
 export function ago(instant, now = Date.now()) {
   const seconds = Math.max(0, (now - Date.parse(instant)) / 1000);
-  const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
+  const units = [
+    ["day", 86400],
+    ["hour", 3600],
+    ["minute", 60],
+  ];
   const [unit, length] = units.find(([, size]) => seconds >= size) || [];
   return unit ? `${count(Math.floor(seconds / length), unit)} ago` : "just now";
 }

@@ -27,12 +27,19 @@ expect.set_options(timeout=PATIENCE)
 
 FILLER = "The ledger of the granary lists sacks, carts and names, day after day, without a remark of any kind.\n\n"
 NEEDLE = "The violet orchid of Tamsin grows only beneath the glacier bridge.\n\n"
+ASTRAL = "😀😀😀 A note with 𝔤𝔬𝔱𝔥𝔦𝔠 letters and 🧭 needles comes first, and says nothing of any use to anybody.\n\n"
+LAMP = "The 🪔 copper lamp of the observatory burns whale oil every winter night. 🪔 Nobody knows who lights it."
 
 
 def documents() -> list[dict[str, Any]]:
-    """The documents that are asked: those of documents.json, and a long one without a title."""
+    """The documents that are asked: those of documents.json, one full of emoji, and a long one without a title."""
     written = json.loads(Path(__file__).with_name("documents.json").read_text("utf-8"))
-    return [*written, {"id": "long.txt", "text": FILLER * 250 + NEEDLE + FILLER * 250}]
+    about = {"title": "Lamp 🪔 notes", "source": "Observatory", "published": "2024"}
+    return [
+        *written,
+        {"id": "astral.txt", **about, "text": ASTRAL * 50 + LAMP},
+        {"id": "long.txt", "text": FILLER * 250 + NEEDLE + FILLER * 250},
+    ]
 
 
 @dataclass(frozen=True)
