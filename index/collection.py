@@ -263,7 +263,7 @@ class Collection:
             hits = legs.joined(vector, words)
         passages = views.passages if allowed is None else len(allowed)
         degraded = ("term_view_behind",) if words is not None and views.terms.deleted else ()
-        return Found(hits, views.token, documents, passages, degraded)
+        return Found(hits, views.token, documents, passages, views.passages, degraded)
 
     @contextmanager
     def _reading(self) -> Iterator[Reader]:

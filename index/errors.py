@@ -19,7 +19,7 @@ IndexProblem
 from __future__ import annotations
 
 
-class IndexProblem(Exception):  # noqa: N818  a problem, as in problem+json
+class IndexProblem(Exception):
     """Base of everything that index/ raises on purpose; its text says what to do."""
 
 

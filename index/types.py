@@ -155,6 +155,7 @@ class Found:
     token: str
     documents: int  # how many documents and passages the filter left to search in
     passages: int
+    total: int  # passages of the collection without the filter, to which document frequencies relate
     degraded: tuple[str, ...] = ()  # of: term_view_behind
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from index.types import utf16_length
 from rag.types import AnswerPassage, Citation, Highlight, Ranked, Span
 
 _WORD = re.compile(r"\w+")
 _SAME = 0.9  # share of word triples in common from which two passages are the same passage
-_JOINED_MOST = 3  # passages
+_JOINED_MOST = 2  # passages: nobody reads a longer quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +47,20 @@ def collapse(ranked: Sequence[Ranked]) -> list[Ranked]:
 def group(ranked: Sequence[Ranked], most: int) -> list[list[Ranked]]:
     """Join neighbours that both rank among the first `2 * most`; return at most `most` groups, best first.
 
-    Each group is in the order of its document, and holds at most three passages.
+    Each group is in the order of its document, and holds at most two passages.
     """
     groups: list[list[Ranked]] = []
     for candidate in ranked[: 2 * most]:
-        ref = candidate.stored.ref
+        near: list[list[Ranked]] = []
         for members in groups:
-            first, last = members[0].stored.ref, members[-1].stored.ref
-            if (
-                (first.document_id, first.sha256) == (ref.document_id, ref.sha256)
-                and ref.ordinal in (first.ordinal - 1, last.ordinal + 1)
-                and len(members) < _JOINED_MOST
-            ):
-                members.insert(0 if ref.ordinal < first.ordinal else len(members), candidate)
-                break
-        else:
-            if len(groups) < most:
-                groups.append([candidate])
+            if _touch(members, candidate) and sum(map(len, near)) + len(members) < _JOINED_MOST:
+                near.append(members)
+        joined = sorted(chain([candidate], *near), key=lambda member: member.stored.ref.ordinal)
+        if near:
+            merged = [id(members) for members in near[1:]]
+            groups = [joined if one is near[0] else one for one in groups if id(one) not in merged]
+        elif len(groups) < most:
+            groups.append(joined)
     return groups
 
 
@@ -104,6 +102,13 @@ def cite(block: Block, rank: int, collection: str, highlights: Sequence[tuple[st
         highlights=[_highlight(block, kind, span) for kind, span in highlights],
         explain=block.best.explain,
     )
+
+
+def _touch(members: Sequence[Ranked], candidate: Ranked) -> bool:
+    """Say whether a passage comes right before or right after a group in the same version of its document."""
+    first, last, ref = members[0].stored.ref, members[-1].stored.ref, candidate.stored.ref
+    same = (first.document_id, first.sha256) == (ref.document_id, ref.sha256)
+    return same and ref.ordinal in (first.ordinal - 1, last.ordinal + 1)
 
 
 def _highlight(block: Block, kind: str, span: Span) -> Highlight:

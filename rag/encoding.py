@@ -72,7 +72,8 @@ class HashingEncoder:
                 row[int.from_bytes(digest[:4], "big") % self.dimension] += 1 if digest[4] & 1 else -1
             if not row.any():
                 row[0] = 1
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        return rows
 
 
 @dataclass(slots=True)
@@ -215,8 +216,8 @@ def _load_model(folder: Path) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # loading takes a fraction of a second; ours is the only progress shown
-    logging.set_verbosity_error()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # loading takes a fraction of a second; ours is the only progress shown
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         return SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
     except Exception as problem:

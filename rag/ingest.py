@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import cast
 
 from index.collection import Collection
-
 from index.types import Document, NewDocument, Passage
 from rag.encoding import Encoder
 from rag.errors import LoadProblem
@@ -72,6 +71,17 @@ class Ingest:
         """Add files and all files below folders (see `find_files`); `on_file` is told how many were read so far."""
         files = (file for path in paths for file in find_files(path))
         yield from self.documents(one for number, file in enumerate(files) for one in _read(file, number, on_file))
+
+    def remove_others(self, keep: Set[str]) -> list[str]:
+        """Delete every document of the collection whose id is not in `keep`; return the ids."""
+        gone: list[str] = []
+        after: str | None = None
+        while page := self._collection.documents(after=after, limit=1_000):
+            gone += [document.id for document in page if document.id not in keep]
+            after = page[-1].id
+        if gone:
+            self.token = self._collection.delete(gone).token
+        return gone
 
     def _write(
         self, batch: Sequence[Document | IngestResult], sources: dict[str, LoadedDocument]

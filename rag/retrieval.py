@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from index.collection import Collection
-
 from index.types import Found, Hit, Json
 from rag import fusion
 from rag.encoding import Encoder
@@ -21,8 +20,8 @@ class Ranking:
     """What decides the order of the first stage; the defaults were chosen on the `dev` halves of the evaluation."""
 
     fusion: Literal["convex", "reciprocal_rank"] = "convex"
-    dense_weight: float = 0.5
-    pool: int = 100  # hits taken from each leg
+    dense_weight: float = 0.6
+    pool: int = 200  # hits taken from each leg
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -79,7 +80,7 @@ def _progress() -> Progress:
     return Progress(*columns, console=err, transient=True)
 
 
-def _shown(progress: Progress, bar: object):  # type: ignore[no-untyped-def]
+def _shown(progress: Progress, bar: TaskID) -> Callable[[int, int], None]:
     return lambda done, total: progress.update(bar, completed=done, total=total)
 
 

@@ -25,9 +25,7 @@ def ingest(
     context: typer.Context,
     paths: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.", metavar="PATH...")],
     collection: CollectionName = "default",
-    sync: Annotated[
-        bool, typer.Option("--sync", help="Remove documents whose file vanished from the folders.")
-    ] = False,
+    sync: Annotated[bool, typer.Option("--sync", help="Also delete every other document of the collection.")] = False,
     name: Annotated[str, typer.Option(help="What to call standard input; its suffix says the format.")] = "stdin.jsonl",
     as_json: AsJson = False,
     output: Output = None,
@@ -39,11 +37,15 @@ def ingest(
     with opened(context) as pincite:
         journey = Ingest(pincite.catalog.collection(collection), pincite.encoder)
         results = list(_run(journey, paths, name))
-        removed = list(journey.sync([Path(path) for path in paths])) if sync else []
+        # A file that cannot be read now may have given documents before: nothing is removed then.
+        complete = all(result.status != "failed" for result in results)
+        removed = journey.remove_others({result.id for result in results}) if sync and complete else []
         token = journey.token
     summary = _summary([*results], removed, token)
     emit(summary, as_json, output, lambda: None)
     _report(results, len(removed), time.perf_counter() - started)
+    if sync and not complete:
+        err.print("--sync removed nothing, because some files failed: mend or remove them, then run it again.")
     if any(result.status == "failed" for result in results):
         raise typer.Exit(Exit.FAILED)
 

@@ -43,7 +43,7 @@ class CollectionSystem:
     def search(self, questions: Sequence[DatasetQuestion], depth: int) -> Sequence[Sequence[AnswerPassage]]:
         """Return per question at most `depth` passages, best first, as `/v1/search` does."""
         asked = [replace(self._question(question), top_k=depth) for question in questions]
-        results = search(asked, self._collection, self._encoder, self._ranking)
+        results = search(asked, self._collection, self._encoder, self._ranking, highlight=False)
         for result in results:
             self.degraded.update(result.degraded)
         return [result.passages for result in results]
