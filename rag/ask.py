@@ -51,7 +51,7 @@ def ask(
     started = time.perf_counter()
     found, words = _find(question, collection, encoder, ranking, 4 * question.top_k + 10)
     ranked = assembly.collapse(found.passages)
-    yield Candidates(_cited([[one] for one in ranked[: question.top_k]], found, words, collection))
+    yield Candidates(_cited([[one] for one in ranked[: question.top_k]], found, None, collection))
     shown = _cited(assembly.group(ranked, question.top_k), found, words, collection)
     reason = _reason(question, found, words, ranked)
     yield Answer(
