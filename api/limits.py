@@ -30,7 +30,7 @@ class Limits:
     jobs_waiting: int = 32
     jobs_kept: int = 100  # finished ones
     job_results: int = 10_000  # per job; what is beyond is counted, not kept
-    wait_seconds: float = 0.5  # for a place among the questions or writes at once, before 503
+    wait_seconds: float = 2.0  # for a place among the questions or writes at once, before 503
 
 
 def named_limits(limits: Limits) -> dict[str, int | float]:

@@ -43,7 +43,7 @@ _UPLOAD = {
                 "files": {
                     "type": "array",
                     "minItems": 1,
-                    "items": {"type": "string", "contentMediaType": "application/octet-stream"},
+                    "items": {"type": "string", "format": "binary"},
                 },
             },
             "additionalProperties": False,
