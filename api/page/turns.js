@@ -179,11 +179,15 @@ function Body({ turn, documents, onOpen, onCancel, onRetry }) {
 }
 
 /** What the answer says about itself: the question as it was understood, what was left out, warnings. */
-function Remarks({ answer }) {
+function Remarks({ answer, onAlone }) {
   if (!answer) return null;
   const notes = [...answer.degraded.map(leftOut), ...(answer.warnings || [])];
   const understood = answer.standalone_query;
-  return html`${understood && html`<p class="understood">Understood as: <bdi>${understood}</bdi></p>`}
+  return html`${understood &&
+    html`<p class="understood">
+      Understood as: <bdi>${understood}</bdi>
+      <button type="button" class="quiet" onClick=${onAlone}>Ask it alone</button>
+    </p>`}
     ${notes.length > 0 && html`<ul class="notice">${notes.map((note) => html`<li key=${note}>${note}</li>`)}</ul>`}`;
 }
 
@@ -193,7 +197,7 @@ export function Turn({ turn, place, of, ...rest }) {
   return html`<article class=${`turn ${turn.state}`} tabindex="-1" aria-labelledby=${`question-${turn.id}`}
     aria-posinset=${place} aria-setsize=${of} aria-busy=${String(busy)}>
     <h2 id=${`question-${turn.id}`} dir="auto">${turn.asked.query}</h2>
-    <${Remarks} answer=${turn.answer} />
+    <${Remarks} answer=${turn.answer} onAlone=${() => rest.onRetry({ ...turn, history: [] })} />
     <${Body} turn=${turn} ...${rest} />
   </article>`;
 }

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 MILL = "Who built the tide mill in the harbour of Norvale?"
-NOWHERE = "What is the boiling point of tungsten hexafluoride in kelvin?"
+NOWHERE = "What is the boiling point of liquid tungsten hexafluoride in kelvin at sea level pressure?"
 
 
 def violations(page: Page) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 MILL = "Who built the tide mill in the harbour of Norvale?"
-NOWHERE = "What is the boiling point of tungsten hexafluoride in kelvin?"
+NOWHERE = "What is the boiling point of liquid tungsten hexafluoride in kelvin at sea level pressure?"
 
 
 def marks(passage: Any, kind: str) -> list[str]:
@@ -198,6 +198,18 @@ def test_a_follow_up_takes_the_turns_before_along(asked: Callable[..., Page], se
     expect(newest.locator(".understood")).to_contain_text(answer["standalone_query"])
     page.wait_for_url(f"**/?q={quote(answer['standalone_query'][:3])}*")
     assert parse_qs(urlsplit(page.url).query)["q"] == [answer["standalone_query"]]
+
+
+def test_a_follow_up_can_be_asked_alone(asked: Callable[..., Page]) -> None:
+    """Where a question was completed by the turns before, one press asks it exactly as it was written."""
+    page = asked(MILL)
+    page.fill("#query", "And how much does it grind?")
+    page.press("#query", "Enter")
+    with page.expect_request("**/v1/ask") as sent:
+        page.get_by_role("button", name="Ask it alone").click()
+    assert "history" not in json.loads(sent.value.post_data or "{}")
+    expect(page.locator(".understood")).to_have_count(0)
+    expect(page.locator(".turn")).to_have_count(2)
 
 
 def test_a_long_passage_is_cut_to_its_sentences_until_asked_for(asked: Callable[..., Page], service: Any) -> None:
