@@ -34,9 +34,7 @@ class Service:
     def __init__(self, data: Path) -> None:
         """Start the server over `data` on a free port and wait until it answers."""
         command = [str(SCRIPT), "--data", str(data), "serve", "--port", "0"]
-        self.log = data.with_name(f"{data.name}.log")
-        with self.log.open("ab") as errors:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             self.address = self._announced()
             self._wait()
@@ -95,7 +93,7 @@ class Service:
         for line in self._process.stdout:
             if line.startswith("Page:"):
                 return urllib.parse.urlsplit(line.split()[1]).netloc
-        raise RuntimeError(f"the server did not start:\n{self.log.read_text('utf-8', 'replace')[-2000:]}")
+        raise RuntimeError("the server did not start; its words are above")
 
     def _wait(self) -> None:
         started = time.monotonic()
@@ -105,7 +103,7 @@ class Service:
                     return
             except (OSError, http.client.HTTPException, Refused):
                 time.sleep(0.1)
-        raise RuntimeError(f"the server did not answer; see {self.log}")
+        raise RuntimeError(f"the server did not answer within {START_SECONDS:.0f} s")
 
 
 @contextmanager
