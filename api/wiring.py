@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from index.catalog import Catalog
-
 from api.settings import Settings
+from index.catalog import Catalog
 from rag.encoding import Encoder, load_encoder
 from rag.retrieval import Ranking
 from rag.splitting import Packing

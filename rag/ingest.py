@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import cast
 
 from index.collection import Collection
+from index.errors import DocumentInvalid
 from index.types import Document, NewDocument, Passage
 from rag.encoding import Encoder
 from rag.errors import LoadProblem
@@ -90,22 +92,31 @@ class Ingest:
         known = self._collection.fingerprints([document.id for document in documents])
         new = [document for document in documents if known.get(document.id) != document.fingerprint]
         passages = {document.id: self._split(sources[document.id]) for document in new}
-        added = {document.id for document in new if passages[document.id]}
-        if added:
-            written = self._collection.add(self._encoded([d for d in new if d.id in added], passages))
-            self.token = written.token
-            statuses = written.statuses
-        else:
-            statuses = {}
+        statuses = self._add(self._encoded([document for document in new if passages[document.id]], passages))
         for one in batch:
             if isinstance(one, IngestResult):
                 yield one
-            elif one.id in statuses:
-                yield _result(one, statuses[one.id], len(passages[one.id]))
+            elif isinstance(outcome := statuses.get(one.id), DocumentInvalid):
+                yield IngestResult(one.id, "failed", problem=str(outcome))
+            elif outcome:
+                yield _result(one, outcome, len(passages[one.id]))
             elif one.id in passages:
                 yield IngestResult(one.id, "failed", problem="The document holds no text.")
             else:
                 yield _result(one, "unchanged", self._collection.document(one.id).passages)
+
+    def _add(self, new: Sequence[NewDocument]) -> Mapping[str, str | DocumentInvalid]:
+        """Add encoded documents together; where one of them cannot be stored, one after another, so it fails alone."""
+        if not new:
+            return {}
+        try:
+            written = self._collection.add(new)
+        except DocumentInvalid as problem:
+            if len(new) == 1:
+                return {new[0].document.id: problem}
+            return {name: outcome for one in new for name, outcome in self._add([one]).items()}
+        self.token = written.token
+        return written.statuses
 
     def _split(self, loaded: LoadedDocument) -> list[Passage]:
         return split(loaded, self._encoder.token_offsets, self._encoder.window, self._packing)
@@ -132,10 +143,15 @@ def find_files(path: Path) -> list[File]:
     """
     if path.is_dir():
         below = ((file, file.relative_to(path)) for file in sorted(path.rglob("*")) if file.is_file())
-        return [File(file, name.as_posix()) for file, name in below if not any(p.startswith(".") for p in name.parts)]
+        return [File(file, _name(name)) for file, name in below if not any(p.startswith(".") for p in name.parts)]
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: name a file or a folder.")
-    return [File(path, path.name)]
+    return [File(path, _name(Path(path.name)))]
+
+
+def _name(path: Path) -> str:
+    """Return a path as text; a byte of it that is no UTF-8 is written as `\\xff`."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def _read(file: File, number: int, on_file: Callable[[int], None]) -> Iterator[LoadedDocument | IngestResult]:
@@ -173,12 +189,13 @@ def _prepare(loaded: LoadedDocument | IngestResult, raw_ids: bool) -> Document |
     if isinstance(loaded, IngestResult):
         return loaded
     try:
-        loaded.text.encode("utf-8")
+        for written in (loaded.text, loaded.title or ""):
+            written.encode("utf-8")
         given = document_id(loaded.id) if loaded.id and raw_ids else loaded.id
         identity = given or hashlib.sha256(loaded.original).hexdigest()[:32]
     except UnicodeEncodeError:
         return IngestResult(
-            loaded.id or "", "failed", problem="The text holds a lone surrogate, which no file can hold."
+            loaded.id or "", "failed", problem="Its name, title or text holds a lone surrogate, which no file can hold."
         )
     except ValueError as problem:
         return IngestResult(loaded.id or "", "failed", problem=str(problem))

@@ -81,7 +81,8 @@ const Published = ({ date }) =>
 
 /** Source, date and place in the document, in one line. */
 export function About({ document, citation }) {
-  const path = citation?.heading_path || [];
+  const headings = citation?.heading_path || [];
+  const path = headings[0] === document.title ? headings.slice(1) : headings; // the title is said already
   return html`<p class="about">
     ${document.source && html`<span class="source"><bdi>${document.source}</bdi></span>`}
     <${Published} date=${document.published} />
@@ -143,8 +144,9 @@ function Unanswered({ turn, documents, onOpen }) {
     : documents
       ? `in ${count(documents, "document")}`
       : "here";
-  return html`<div class="unanswered">
-      <p class="verdict"><strong>Not found ${where}.</strong> ${reason?.text}</p>
+  return html`<div class="finding">
+      <p class="verdict"><strong>Not found ${where}.</strong></p>
+      <p>${reason?.text}</p>
     </div>
     ${
       nearest.length > 0 &&

@@ -89,12 +89,19 @@ function layersIn(piece, target) {
   return [{ kind: "cited", spans: [{ start, end }] }, ...inner];
 }
 
+/** Scrolls what is worth reading into view, unless all of it is seen already. */
+function bringIntoView(mark) {
+  const place = mark.getBoundingClientRect();
+  const frame = mark.closest(".viewer-body").getBoundingClientRect();
+  if (place.top < frame.top || place.bottom > frame.bottom) mark.scrollIntoView({ block: "center" });
+}
+
 /** Brings the mark into view and the focus to it, once for each target. */
 function useArrival(box, target) {
   useLayoutEffect(() => {
     const mark = box.current.querySelector("mark");
     if (!mark) return;
-    (box.current.querySelector("mark.sentence") || mark).scrollIntoView({ block: "center" });
+    bringIntoView(box.current.querySelector("mark.sentence") || mark);
     mark.tabIndex = -1; // so that a screen reader goes on reading from here
     mark.focus({ preventScroll: true });
   }, [target]);

@@ -51,21 +51,25 @@ def test_a_collection_is_described(client: TestClient) -> None:
     }
 
 
-def test_examples_are_questions_that_are_answered(client: TestClient) -> None:
+def test_examples_are_questions_that_are_answered(empty: TestClient) -> None:
     """Each example, asked, has an answer; an empty collection has none."""
-    asked = client.get("/v1/collections/default").json()["examples"]
+    assert empty.get("/v1/collections/default").json()["examples"] == []
+    document = {"title": "Honey harvest", "text": "What is said about the honey harvest is this: it is in July."}
+    empty.put("/v1/documents/honey", json=document)
+    asked = empty.get("/v1/collections/default").json()["examples"]
     assert asked
-    assert all(client.post("/v1/ask", json={"query": query}).json()["answerable"] for query in asked)
-    assert client.put("/v1/collections/void").json()["examples"] == []
+    assert all(empty.post("/v1/ask", json={"query": query}).json()["answerable"] for query in asked)
 
 
-def test_examples_follow_the_documents(client: TestClient) -> None:
-    """Once the documents are gone, so are the questions about them."""
-    before = client.get("/v1/collections/default").json()["examples"]
-    assert client.get("/v1/collections/default").json()["examples"] == before
-    client.delete("/v1/documents/bridge")
-    client.delete("/v1/documents/dialogue")
-    assert client.get("/v1/collections/default").json()["examples"] == []
+def test_examples_follow_the_documents(empty: TestClient) -> None:
+    """They are the same while nothing changes, and gone once the documents are."""
+    document = {"title": "Honey harvest", "text": "What is said about the honey harvest is this: it is in July."}
+    empty.put("/v1/documents/honey", json=document)
+    before = empty.get("/v1/collections/default").json()["examples"]
+    assert before
+    assert empty.get("/v1/collections/default").json()["examples"] == before
+    empty.delete("/v1/documents/honey")
+    assert empty.get("/v1/collections/default").json()["examples"] == []
 
 
 def test_drop_takes_the_documents_along(client: TestClient) -> None:

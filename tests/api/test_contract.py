@@ -64,7 +64,7 @@ def test_the_service_does_what_its_document_says(url: str, tmp_path: Path) -> No
         f"{url}/openapi.json",
         f"--checks={','.join(CHECKS)}",
         "--phases=examples,coverage,fuzzing",
-        "--max-examples=10",
+        "--max-examples=30",
         "--generation-database=none",
         "--no-color",
     ]

@@ -25,7 +25,7 @@ def test_every_part_that_the_page_names_is_served(empty: TestClient) -> None:
         response = empty.get(part)
         assert response.status_code == 200, part
         assert response.headers["content-encoding"] == "gzip"
-        assert re.match(r"text/(javascript|css)", response.headers["content-type"])
+        assert re.match(r"(text/(javascript|css)|image/svg)", response.headers["content-type"])
 
 
 def test_a_part_is_not_compressed_for_those_who_cannot_read_it(empty: TestClient) -> None:

@@ -60,7 +60,7 @@ def test_not_answered_gives_the_reason_and_labels_what_is_nearest(asked: Callabl
     assert not answer["answerable"]
     page = asked(NOWHERE)
     expect(page.locator(".verdict")).to_contain_text("Not found in 6 documents")
-    expect(page.locator(".verdict")).to_contain_text(answer["reason"]["text"])
+    expect(page.locator(".finding")).to_contain_text(answer["reason"]["text"])
     nearest = page.get_by_role("region", name="Nearest passages, not an answer")
     expect(nearest).to_contain_text("not an answer")
     expect(nearest.locator(".passage")).to_have_count(len(answer["nearest"]))
