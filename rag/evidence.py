@@ -1,6 +1,6 @@
 """How well passages bear on a question: which words match, which sentences tell most, whether to answer at all.
 
-Everything here is lexical and pure; a reader will later judge better and replace `judge`.
+Everything here is lexical and pure; a reader will later judge better and replace `enough`.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def signals(words: Words, ranked: Sequence[Ranked]) -> Signals:
 
 
 def enough(measured: Signals) -> bool:
-    """Say whether the passages are shown as an answer, by a linear rule.
+    """Say whether the passages are shown as an answer, by a weighted sum against a threshold.
 
     Its weights and its threshold were fitted on the `dev` half of seeds/questions.jsonl. A long question never finds
     all of its words, so each missing one is forgiven a part of what it costs in coverage; all of them together at
