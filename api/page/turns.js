@@ -185,11 +185,13 @@ function Remarks({ answer, onAlone }) {
   if (!answer) return null;
   const notes = [...answer.degraded.map(leftOut), ...(answer.warnings || [])];
   const understood = answer.standalone_query;
-  return html`${understood &&
+  return html`${
+    understood &&
     html`<p class="understood">
       Understood as: <bdi>${understood}</bdi>
       <button type="button" class="quiet" onClick=${onAlone}>Ask it alone</button>
-    </p>`}
+    </p>`
+  }
     ${notes.length > 0 && html`<ul class="notice">${notes.map((note) => html`<li key=${note}>${note}</li>`)}</ul>`}`;
 }
 
