@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -30,20 +30,13 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         env_ignore_empty=True,
-        populate_by_name=True,
     )
 
     data: Path = Field(default_factory=_data_home, description="the data folder")
     model: str | None = Field(None, description="a sentence-transformers model folder or locally cached name")
     host: str = Field("127.0.0.1", description="the address to serve on; only loopback addresses are accepted")
-    port: int = Field(
-        8000,
-        ge=0,
-        le=65535,
-        validation_alias=AliasChoices("pincite_port", "port"),  # plain PORT too, as many hosts set it
-        description="the port to serve on; 0 takes a free one",
-    )
-    questions_at_once: int = Field(16, ge=1, le=256, description="questions answered at the same time")
+    port: int = Field(8000, ge=0, le=65535, description="the port to serve on; 0 takes a free one")
+    questions_at_once: int = Field(16, ge=1, le=32, description="questions answered at the same time")
 
     @classmethod
     def settings_customise_sources(
@@ -60,6 +53,9 @@ class Settings(BaseSettings):
 
 def load_settings(options: Mapping[str, Any]) -> Settings:
     """Read all settings with `options` on top; raises ValueError with one line that says what to change."""
+    plain = os.environ.get("PORT")  # many hosts set it; PINCITE_PORT is the more particular one
+    if plain and not os.environ.get("PINCITE_PORT"):
+        options = {"port": plain, **options}
     try:
         return Settings(**options)
     except ValidationError as problem:
@@ -67,7 +63,7 @@ def load_settings(options: Mapping[str, Any]) -> Settings:
         name = str(first["loc"][0]) if first["loc"] else "a setting"
         raise ValueError(
             f"the setting {name} is not usable: {first['msg']} (got {first['input']!r}). Change it in pincite.toml, "
-            f"in the environment as PINCITE_{name.removeprefix('pincite_').upper()}, or as an option."
+            f"in the environment as PINCITE_{name.upper()}, or as an option."
         ) from None
     except (OSError, tomllib.TOMLDecodeError) as problem:
         raise ValueError(f"pincite.toml cannot be read: {problem}. Mend or remove it.") from None

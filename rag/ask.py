@@ -96,7 +96,7 @@ def search(
 def examples(collection: Collection, encoder: Encoder, limit: int = 3) -> Sequence[str]:
     """Return at most `limit` questions, made of titles and headings, that the collection answers."""
     candidates = (
-        f"What is said about {' / '.join(path[-1:]) or title}?"
+        f"What is said about “{' / '.join(path[-1:]) or title}”?"
         for title, path in collection.outline(8 * limit)
         if title or path
     )

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from index.terms import analyze, question_terms
 from rag.types import Ranked, Span
@@ -53,7 +53,14 @@ _NEED = 0.25  # what it counts to hold that, where a sentence that holds every t
 _NEIGHBOUR = 0.3  # what a neighbour's terms count: an answer often follows the sentence that names the subject
 _FIRST = 5  # passages that are judged
 _NEUTRAL = 0.5  # the cosine similarity to assume where only words were compared
-_THRESHOLD = 6.9
+_THRESHOLD = 7.2
+_TYPE = re.compile(r"\b(?:which|what)\s+(\w+)", re.IGNORECASE)  # of the answer, which seldom names its own type
+_ASKING = (  # words that questions are made with and answers need not repeat
+    "become begin bring call cause come consist contain do explain find get give go happen have hold include keep kind"
+    " know let like list look long make many mean much name need new number off old out part people person place put"
+    " run say see seem show sort stand still take tell thing turn type up use want way work year day date also just"
+    " ever really exactly actually please"
+)
 _HOW_MANY = re.compile(r"\bhow (?:many|much)\b(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -71,6 +78,12 @@ class Words:
     def asked(self, language: str | None) -> Mapping[str, float]:
         """Return the terms to look for in a text of this language, without its stop words, each with its weight."""
         return {term: self.idf[term] for term in _asked(self.query, language) if term in self.idf}
+
+    def telling(self, language: str | None) -> Mapping[str, float]:
+        """Return those that an answer should hold: without words that only ask, unless there are no others."""
+        asked = self.asked(language)
+        only_ask = _asking() | {term for found in _TYPE.finditer(self.question) for term in analyze(found[1], language)}
+        return {term: weight for term, weight in asked.items() if term not in only_ask} or asked
 
 
 def weigh(query: str, question: str, document_frequencies: Mapping[str, int], passages: int) -> Words:
@@ -119,19 +132,19 @@ def signals(words: Words, ranked: Sequence[Ranked]) -> Signals:
     first = ranked[:_FIRST]
     texts = [(f"{one.stored.passage.header} {one.stored.text}", one.stored.document.language) for one in first]
     coverage, text, language = max(
-        (_covered(text, words.asked(language), language), text, language) for text, language in texts
+        (_covered(text, words.telling(language), language), text, language) for text, language in texts
     )
-    asked, present = words.asked(language), _present(text, language)
+    telling, present = words.telling(language), _present(text, language)
     missing = [
         found[0]
         for found in _WORD.finditer(words.query)
-        if (terms := asked.keys() & _terms(found[0], language)) and not terms & present
+        if (terms := telling.keys() & _terms(found[0], language)) and not terms & present
     ]
     return Signals(
         max((one.dense for one in first if one.dense is not None), default=_NEUTRAL),
         coverage,
         tuple(dict.fromkeys(missing)),
-        _counted(words.question, asked.keys(), present, language),
+        _counted(words.question, words.asked(language).keys(), present, language),
     )
 
 
@@ -142,8 +155,8 @@ def enough(measured: Signals) -> bool:
     all of its words, so each missing one is forgiven a part of what it costs in coverage; all of them together at
     most seven tenths, or a long question would be answered for its length alone.
     """
-    forgiven = min(0.48 * len(measured.missing), 0.7 * 4.7 * (1 - measured.coverage))
-    return 4.1 * measured.dense + 4.7 * measured.coverage + forgiven + 1.8 * measured.counted >= _THRESHOLD
+    forgiven = min(0.57 * len(measured.missing), 4.0 * (1 - measured.coverage))
+    return 4.0 * measured.dense + 5.0 * measured.coverage + forgiven + 1.6 * measured.counted >= _THRESHOLD
 
 
 def explain(measured: Signals, documents: int) -> str:
@@ -180,6 +193,11 @@ def _trimmed(text: str, span: Span) -> Span:
 @lru_cache(maxsize=65_536)
 def _terms(word: str, language: str | None) -> tuple[str, ...]:
     return tuple(analyze(word, language))
+
+
+@cache
+def _asking() -> frozenset[str]:
+    return frozenset(term for word in _ASKING.split() for term in analyze(word, "en"))
 
 
 @lru_cache(maxsize=1_024)

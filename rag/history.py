@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from index.terms import question_terms
 from rag.types import Turn
 
 _REFERS = re.compile(
@@ -13,7 +14,8 @@ _REFERS = re.compile(
     re.IGNORECASE,
 )
 _CONTINUES = re.compile(r"\s*(and|but|or|so|what about|how about|why|why not|how so|really|ok|okay)\b", re.IGNORECASE)
-_FULL = 12  # words: a longer question that refers to nothing stands alone
+_NAME = re.compile(r"\S\s+[^\W\d_a-zß-öø-ÿ]\w|\d")  # a capital inside the question, or a number
+_FEW = 3  # terms: a question of no more, without a name, seldom stands alone
 
 
 def standalone(query: str, history: Sequence[Turn]) -> str | None:
@@ -25,4 +27,6 @@ def standalone(query: str, history: Sequence[Turn]) -> str | None:
 
 
 def _depends(query: str) -> bool:
-    return bool(_REFERS.search(query) or _CONTINUES.match(query) or len(query.split()) < _FULL)
+    if _REFERS.search(query) or _CONTINUES.match(query):
+        return True
+    return not _NAME.search(query) and len(set(question_terms(query, [None]))) <= _FEW

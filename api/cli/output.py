@@ -55,7 +55,7 @@ def plain_errors() -> Iterator[None]:
 
 def fail(message: str) -> NoReturn:
     """Print one line on stderr and leave with status 3."""
-    err.print(Text(f"pincite: {message}"))
+    err.print(Text(f"pincite: {message}"), soft_wrap=True)
     raise typer.Exit(Exit.FAILED)
 
 

@@ -79,8 +79,9 @@ def test_token_offsets_count_code_points_without_limit(model: Encoder) -> None:
     text = "Ünïcode 😀 bridge " * 300
     offsets = model.token_offsets(text)
     assert len(offsets) == 900
-    assert [text[start:end] for start, end in model.token_offsets("The 😀 bridge.")] == ["The", "😀", "bridge", "."]
     assert text[slice(*offsets[-1])] == "bridge"
+    short = "The 😀 bridge."
+    assert [short[start:end] for start, end in model.token_offsets(short)] == ["The", "😀", "bridge", "."]
     assert model.token_offsets("") == []
 
 
