@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.cli.context import AsJson, Options
-from api.cli.output import emit, err, fail, out, plain_errors
+from api.cli.output import Exit, emit, err, fail, out, plain_errors
 
 if TYPE_CHECKING:
     from rag.evaluation.result import Evaluation
@@ -71,7 +71,7 @@ def evaluate(
 def _systems(names: list[str] | None) -> list[Mode]:
     chosen = [mode for mode in MODES if names is None or mode in names]
     if names is not None and set(names) - set(MODES):
-        fail(f"--system takes {', '.join(MODES)}, not {', '.join(sorted(set(names) - set(MODES)))}.")
+        fail(f"--system takes {', '.join(MODES)}, not {', '.join(sorted(set(names) - set(MODES)))}.", Exit.USAGE)
     return chosen  # type: ignore[return-value]
 
 

@@ -32,7 +32,10 @@ class Exit(IntEnum):
 def emit(value: Any, as_json: bool, output: Path | None, show: Callable[[], None]) -> None:
     """Write `value` as JSON to `output` and to stdout where asked for; otherwise show it in words."""
     if output is not None:
-        output.write_text(_json(value) + "\n", encoding="utf-8")
+        try:
+            output.write_text(_json(value) + "\n", encoding="utf-8")
+        except OSError as problem:
+            fail(f"the output cannot be written: {problem}")
     if as_json:
         sys.stdout.write(_json(value) + "\n")
     elif output is None:
@@ -41,22 +44,24 @@ def emit(value: Any, as_json: bool, output: Path | None, show: Callable[[], None
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn the project's own errors into one line on stderr and exit status 3; a bug keeps its traceback."""
-    from index.errors import DataFolderLocked, IndexProblem
-    from rag.errors import RagProblem
+    """Turn the project's own errors into one line on stderr and exit status 2 or 3; a bug keeps its traceback."""
+    from index.errors import DataFolderLocked, FilterInvalid, IndexProblem, NameInvalid
+    from rag.errors import QueryInvalid, RagProblem
 
     try:
         yield
     except DataFolderLocked as problem:
         fail(f"{problem} Ask that server over HTTP, stop it, or name another folder with --data.")
+    except (FilterInvalid, NameInvalid, QueryInvalid) as problem:
+        fail(str(problem), Exit.USAGE)
     except (IndexProblem, RagProblem, OSError) as problem:
         fail(str(problem))
 
 
-def fail(message: str) -> NoReturn:
-    """Print one line on stderr and leave with status 3."""
+def fail(message: str, status: Exit = Exit.FAILED) -> NoReturn:
+    """Print one line on stderr and leave with `status`."""
     err.print(Text(f"pincite: {message}"), soft_wrap=True)
-    raise typer.Exit(Exit.FAILED)
+    raise typer.Exit(status)
 
 
 def _json(value: Any) -> str:

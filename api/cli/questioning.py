@@ -32,8 +32,8 @@ def ask(
     from rag.ask import Candidates
     from rag.ask import ask as answer_to
 
+    question = _question(query, top_k, filter, mode)
     with opened(context) as pincite:
-        question = _question(query, top_k, filter, mode)
         *_, answer = answer_to(question, pincite.catalog.collection(collection), pincite.encoder)
         assert not isinstance(answer, Candidates)
         value = answer_json(answer, pincite.config_digest)
@@ -56,8 +56,8 @@ def search(
     from api.translations import search_json
     from rag.ask import search as passages_for
 
+    question = _question(query, top_k, filter, mode)
     with opened(context) as pincite:
-        question = _question(query, top_k, filter, mode)
         found = passages_for([question], pincite.catalog.collection(collection), pincite.encoder)
         value = search_json(found, pincite.config_digest)
     emit(value, as_json, output, lambda: _show_passages(value["results"][0]["passages"]))
@@ -69,9 +69,9 @@ def _question(query: str, top_k: int, condition: str | None, mode: str) -> Any:
     try:
         parsed = json.loads(condition) if condition else None
     except ValueError as problem:
-        fail(f'--filter is not JSON ({problem}); write it like \'{{"field": "source", "eq": "MEA"}}\'.')
+        fail(f'--filter is not JSON ({problem}); write it like \'{{"field": "source", "eq": "MEA"}}\'.', Exit.USAGE)
     if mode not in {"hybrid", "dense", "lexical"}:
-        fail(f"--mode {mode} does not exist; it is hybrid, dense or lexical.")
+        fail(f"--mode {mode} does not exist; it is hybrid, dense or lexical.", Exit.USAGE)
     return Question(query, top_k=top_k, filter=parsed, mode=mode)  # type: ignore[arg-type]
 
 
