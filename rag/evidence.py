@@ -153,7 +153,7 @@ def enough(measured: Signals) -> bool:
 
     Its weights and its threshold were fitted on the `dev` half of seeds/questions.jsonl. A long question never finds
     all of its words, so each missing one is forgiven a part of what it costs in coverage; all of them together at
-    most seven tenths, or a long question would be answered for its length alone.
+    most eight tenths, or a long question would be answered for its length alone.
     """
     forgiven = min(0.57 * len(measured.missing), 4.0 * (1 - measured.coverage))
     return 4.0 * measured.dense + 5.0 * measured.coverage + forgiven + 1.6 * measured.counted >= _THRESHOLD
