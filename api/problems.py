@@ -74,7 +74,6 @@ KINDS: Mapping[type[Exception], Kind] = {
     rag_errors.LoadProblem: Kind(422, "unreadable_file"),
     rag_errors.UnsupportedFormat: Kind(422, "unsupported_format"),
     rag_errors.NoText: Kind(422, "no_text"),
-    rag_errors.TextInvalid: Kind(422, "text_invalid"),
     rag_errors.ModelUnavailable: Kind(503, "model_unavailable", retry_after=60),
     rag_errors.QueryInvalid: Kind(422, "query_invalid"),
     rag_errors.DatasetInvalid: Kind(422, "dataset_invalid"),

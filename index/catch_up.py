@@ -10,7 +10,7 @@ import errno
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -72,11 +72,6 @@ def rebuilt(place: Place) -> Views:
     with place.store.reading() as reader:
         token = reader.token(place.collection)
         return _state(place, reader, token, _loaded_dense(place, reader), _built_terms(place, reader))
-
-
-def compacted(place: Place, views: Views) -> Views:
-    """Return views that answer as `rebuilt` ones do, with less work where nothing was deleted."""
-    return rebuilt(place) if views.terms.deleted else replace(views, dense=views.dense.compacted())
 
 
 def caught_up(place: Place, views: Views) -> Views:

@@ -4,7 +4,6 @@ RagProblem
 ├── LoadProblem        a file cannot become a document; the reason is for a person to read
 │   ├── UnsupportedFormat  no loader reads this kind of file
 │   └── NoText             the file holds no text (a scan, a blank page)
-├── TextInvalid        text that cannot be stored (a lone surrogate)
 ├── ModelUnavailable   the model's folder or cached name cannot be loaded; nothing is downloaded
 ├── QueryInvalid       a question that cannot be asked (blank)
 └── DatasetInvalid     an evaluation set that does not follow its layout
@@ -27,10 +26,6 @@ class UnsupportedFormat(LoadProblem):
 
 class NoText(LoadProblem):
     """The file holds no text."""
-
-
-class TextInvalid(RagProblem):
-    """Text that cannot be stored, such as a lone surrogate."""
 
 
 class ModelUnavailable(RagProblem):

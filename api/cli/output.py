@@ -45,13 +45,11 @@ def emit(value: Any, as_json: bool, output: Path | None, show: Callable[[], None
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Turn the project's own errors into one line on stderr and exit status 2 or 3; a bug keeps its traceback."""
-    from index.errors import DataFolderLocked, FilterInvalid, IndexProblem, NameInvalid
+    from index.errors import FilterInvalid, IndexProblem, NameInvalid
     from rag.errors import QueryInvalid, RagProblem
 
     try:
         yield
-    except DataFolderLocked as problem:
-        fail(f"{problem} Ask that server over HTTP, stop it, or name another folder with --data.")
     except (FilterInvalid, NameInvalid, QueryInvalid) as problem:
         fail(str(problem), Exit.USAGE)
     except (IndexProblem, RagProblem, OSError) as problem:
