@@ -21,6 +21,7 @@ def refuse(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 if __name__ == "__main__":
+    del sys.path[0]  # this folder, whose folders are called as the packages are
     code, *rest = sys.argv[1:]
     sys.argv = ["-c", *rest]
     sys.addaudithook(refuse)

@@ -77,7 +77,7 @@ def _systems(names: list[str] | None) -> list[Mode]:
 
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=err, transient=True)
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def _shown(progress: Progress, bar: TaskID) -> Callable[[int, int], None]:

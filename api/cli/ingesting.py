@@ -56,7 +56,7 @@ def _run(journey: Ingest, paths: list[str], name: str) -> Iterator[IngestResult]
 
     files = sum(1 if path == "-" else len(find_files(Path(path))) for path in paths)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         bar = progress.add_task("files read", total=files)
         passages = 0
         for result in _results(journey, paths, name, lambda number: progress.update(bar, completed=number)):

@@ -42,6 +42,7 @@ def serve(
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
         info = pincite.catalog.collection("default").info()
+        bound.listen()  # whoever follows the printed address at once waits for the server instead of being refused
         err.print(Text(f"{info.documents} documents, {info.passages} passages in {settings.data}"))
         out.print(Text(f"Page:  {url}/\nAsk:   {_curl(url)}\nStop:  Ctrl-C"), soft_wrap=True)
         uvicorn.Server(config).run(sockets=[bound])
