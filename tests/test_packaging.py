@@ -44,8 +44,9 @@ def test_the_wheel_holds_the_page(tmp_path: Path) -> None:
     source = tmp_path / "source"  # a build leaves files in the folder that it builds from
     ignored = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build")
     shutil.copytree(ROOT, source, ignore=ignored)
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(source)]
-    subprocess.run(build, check=True)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, source]  # offline
+    done = subprocess.run(build, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
     (wheel,) = tmp_path.glob("*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
     page = {path.relative_to(ROOT).as_posix() for path in (ROOT / "api/page").rglob("*") if path.is_file()}
@@ -57,3 +58,29 @@ def test_the_wheel_holds_the_page(tmp_path: Path) -> None:
     }
     assert code <= held
     assert not [name for name in held if name.startswith(("tests/", "seeds/", "benchmarks/"))]
+    assert {name.split("/")[0] for name in held if ".dist-info/" not in name} == {"api", "index", "rag"}
+    assert [name for name in held if name.endswith(".dist-info/licenses/LICENSE")]
+
+
+def test_what_is_installed_is_what_is_pinned() -> None:
+    """So that the tests speak of what users get."""
+    installed = {normal(one.name): one.version for one in distributions()}
+    pins = {normal(name): version for name, _, version in (line.partition("==") for line in PINS.splitlines())}
+    assert {name: installed[name] for name in pins if name in installed} == {
+        name: version for name, version in pins.items() if name in installed
+    }
+
+
+def test_no_file_names_a_place_of_some_machine() -> None:
+    """No tracked file holds an absolute path of where it was written, but for tests that make up paths of their own."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    files = [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+    assert files
+    places = re.compile(rb"(?<![\w.~-])/(?:work|tmp|home|root|Users)/")
+    found = [
+        f"{name}: {place[0].decode()}"
+        for name in files
+        if not name.startswith("tests/") and name != ".gitignore"
+        for place in places.finditer((ROOT / name).read_bytes())
+    ]
+    assert not found

@@ -81,7 +81,7 @@ def _report(results: list[IngestResult], removed: int, seconds: float) -> None:
     """Say on stderr what failed and how many documents were added, replaced, unchanged."""
     for result in results:
         if result.status == "failed":
-            err.print(Text(f"failed: {result.id}: {result.problem}"))
+            err.print(Text(f"failed: {result.id}: {result.problem}"), soft_wrap=True)
     counts = Counter(str(result.status) for result in results) + Counter({"removed": removed})
     said = ", ".join(
         f"{counts[status]} {status}"

@@ -111,7 +111,7 @@ def verify(
         problems = list(pincite.catalog.repair() if repair else pincite.catalog.verify())
     emit({"problems": problems}, as_json, output, lambda: None)
     for problem in problems:
-        err.print(Text(problem))
+        err.print(Text(problem), soft_wrap=True)
     err.print(f"{len(problems)} problems found" if problems else "clean")
     if problems:
         raise typer.Exit(Exit.NO)

@@ -278,7 +278,7 @@ def test_verify_finds_damage_and_repair_makes_views_anew(stocked: Any, pincite: 
     ran = pincite("verify", "--json")
     assert ran.returncode == 1, ran.stderr
     problems = json.loads(ran.stdout)["problems"]
-    assert any("checksum" in problem for problem in problems)
+    assert any("'deep~2Fer~2Fhoney.txt'" in problem for problem in problems)
     assert ran.stderr.splitlines()[-1] == f"{len(problems)} problems found"
 
 
