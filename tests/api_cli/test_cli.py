@@ -128,7 +128,7 @@ def test_settings_show_where_each_value_came_from(pincite: Any) -> None:
 def test_a_bad_setting_is_one_clear_line(pincite: Any, file: str, environment: dict[str, str], named: str) -> None:
     """It names the setting and what to change, before anything slow happens and whichever command was meant."""
     pincite.write({"pincite.toml": file})
-    for command in (["info", "--settings"], ["ask", "x"], ["serve"]):
+    for command in (["info", "--settings"], ["ask", "x"]):
         ran = pincite(*command, **environment)
         assert ran.returncode == 3
         assert named in one_line(ran)
