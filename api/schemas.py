@@ -11,11 +11,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, St
 from pydantic_core import PydanticCustomError
 
 from api import limits
+from index.checking import ID
 from index.dates import interval
 from index.types import Json, utf16_length
 from rag.types import Mode, Question, Turn
 
-DOCUMENT_ID = r"^[A-Za-z0-9._~-]{1,200}$"
+DOCUMENT_ID = f"^{ID.pattern}$"
 COLLECTION_NAME = r"^[A-Za-z0-9._-]{1,64}$"
 
 

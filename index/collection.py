@@ -233,11 +233,6 @@ class Collection:
         with self._reading() as reader:
             return reader.passages(self._number, refs)
 
-    def document_frequencies(self, words: str) -> Mapping[str, int]:
-        """Return the terms of a question, stop words cut, each with the number of passages that hold it."""
-        views = self._views
-        return views.terms.frequencies(question_terms(words, views.languages))
-
     def search(
         self,
         vector: Vectors | None,
@@ -246,11 +241,14 @@ class Collection:
         limit: int,
         filter: Json = None,  # noqa: A002  the contract's word
         at_least: str | None = None,
+        count: str | None = None,
     ) -> Found:
         """Return the `limit` best passages by vector and the `limit` best by words, joined, in documents that match.
 
         `vector` is a float32 unit vector of shape (dimension,); it and `words` may each be None. Ties within a leg go
-        by document id, then by start. Raises `FilterInvalid`, `Behind`, `TokenInvalid`, `EncoderMismatch`.
+        by document id, then by start. The terms of `count`, stop words cut, are counted over the whole collection in
+        the same state of the views, so that what is decided by them belongs to the snapshot. Raises `FilterInvalid`,
+        `Behind`, `TokenInvalid`, `EncoderMismatch`.
         """
         tree = parse(filter)
         views = self._views
@@ -262,8 +260,10 @@ class Collection:
             legs = _Legs(reader, views, limit, allowed)
             hits = legs.joined(vector, words)
         passages = views.passages if allowed is None else len(allowed)
-        degraded = ("term_view_behind",) if words is not None and views.terms.deleted else ()
-        return Found(hits, views.token, documents, passages, views.passages, degraded)
+        frequencies = {} if count is None else views.terms.frequencies(question_terms(count, views.languages))
+        behind = views.terms.deleted and not (words is None and count is None)
+        degraded = ("term_view_behind",) if behind else ()
+        return Found(hits, views.token, documents, passages, views.passages, degraded, frequencies)
 
     @contextmanager
     def _reading(self) -> Iterator[Reader]:

@@ -157,6 +157,7 @@ class Found:
     passages: int
     total: int  # passages of the collection without the filter, to which document frequencies relate
     degraded: tuple[str, ...] = ()  # of: term_view_behind
+    frequencies: Mapping[str, int] = field(default_factory=dict)  # passages that hold each term that was asked about
 
 
 @dataclass(frozen=True, slots=True)

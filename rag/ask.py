@@ -128,7 +128,7 @@ def _find(
         raise QueryInvalid("The question is blank: write what you want to know.")
     found = retrieve(question, collection, encoder, ranking or Ranking(), limit)
     query = found.standalone_query or question.query
-    return found, evidence.weigh(query, question.query, collection.document_frequencies(query), found.found.total)
+    return found, evidence.weigh(query, question.query, found.found.frequencies, found.found.total)
 
 
 def _cited(

@@ -131,19 +131,19 @@ def signals(words: Words, ranked: Sequence[Ranked]) -> Signals:
     """Measure the first passages of a ranking, which is not empty."""
     first = ranked[:_FIRST]
     texts = [(f"{one.stored.passage.header} {one.stored.text}", one.stored.document.language) for one in first]
-    coverage, text, language = max(
-        (_covered(text, words.telling(language), language), text, language) for text, language in texts
-    )
+    covered = [_covered(text, words.telling(language), language) for text, language in texts]
+    coverage = max(covered)
+    text, language = texts[covered.index(coverage)]
     telling, present = words.telling(language), _present(text, language)
-    missing = [
-        found[0]
-        for found in _WORD.finditer(words.query)
-        if (terms := telling.keys() & _terms(found[0], language)) and not terms & present
-    ]
+    missing: dict[str, str] = {}  # by term, so that another form of a word is not missed twice
+    for found in _WORD.finditer(words.query):
+        terms = telling.keys() & set(_terms(found[0], language))
+        if terms and not terms & present:
+            missing.setdefault(min(terms), found[0])
     return Signals(
         max((one.dense for one in first if one.dense is not None), default=_NEUTRAL),
         coverage,
-        tuple(dict.fromkeys(missing)),
+        tuple(missing.values()),
         _counted(words.question, words.asked(language).keys(), present, language),
     )
 

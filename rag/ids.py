@@ -6,7 +6,6 @@ import hashlib
 import re
 
 MAX_LENGTH = 200
-VALID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]{1,200}\Z")
 _OUTSIDE = re.compile(rb"[^A-Za-z0-9._-]")
 
 

@@ -48,6 +48,7 @@ def retrieve(question: Question, collection: Collection, encoder: Encoder, ranki
         limit=max(ranking.pool, limit),
         filter=question.filter,
         at_least=question.at_least,
+        count=query,
     )
     passages = _ranked(found.hits, question, ranking, collection, limit)
     ended = time.perf_counter()

@@ -154,7 +154,20 @@ def test_each_document_is_analysed_in_its_own_language(collection: Collection, m
     collection.add([maker.document("de", "viele Häuser", language="de"), maker.document("en", "many houses")])
     assert found_ids(collection, "Haus") == ["de"]
     assert found_ids(collection, "house") == ["en"]
-    assert collection.document_frequencies("the house") == {"hous": 1, "the": 0}
+    assert collection.search(None, None, limit=1, count="the house").frequencies == {"hous": 1, "the": 0}
+
+
+def test_counts_belong_to_the_state_that_was_searched(collection: Collection, maker) -> None:
+    """A vector search that also counts terms says when deleted passages still count, and when they no longer do."""
+    collection.add([maker.document("a", "an old house"), maker.document("b", "a new house")])
+    collection.delete(["a"])
+    vector = maker.document("q", "question").vectors[0]
+    assert collection.search(vector, None, limit=5).degraded == ()
+    behind = collection.search(vector, None, limit=5, count="house")
+    assert (behind.degraded, behind.total) == (("term_view_behind",), 1)
+    collection.compact()
+    exact = collection.search(vector, None, limit=5, count="house")
+    assert (exact.degraded, exact.frequencies) == ((), {"hous": 1})
 
 
 def test_a_token_can_be_waited_for(collection: Collection, catalog: Catalog, maker) -> None:

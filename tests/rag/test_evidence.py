@@ -134,6 +134,8 @@ def test_signals_name_what_the_best_passage_lacks_as_it_was_written(ranked: Make
     given_ = [ranked("Nothing of note."), ranked("The dyke broke at night.", document="e", dense=0.3)]
     measured = signals(asked("When have Engineers seen the dyke at night, and have Engineers measured it?"), given_)
     assert measured.missing == ("Engineers", "seen", "measured")
+    twice = signals(asked("Who measured the engineer whom Engineers measure?"), given_)
+    assert twice.missing == ("measured", "engineer")  # another form of a word is not missed, and forgiven, twice
     assert 0 < measured.coverage < 1
     assert measured.dense == 0.5
     assert signals(asked("Which dyke broke?"), given_).coverage == pytest.approx(1)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.ids import VALID, document_id
+from index.checking import ID
+from rag.ids import document_id
 
 
 @pytest.mark.parametrize(
@@ -44,5 +45,5 @@ def test_ids_are_valid_and_one_to_one(one: str, other: str) -> None:
         ids = document_id(one), document_id(other)
     except ValueError:
         return
-    assert all(VALID.match(identity) for identity in ids)
+    assert all(ID.fullmatch(identity) and identity not in {".", ".."} for identity in ids)
     assert (ids[0] == ids[1]) == (one == other)
