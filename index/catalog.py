@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import shutil
 import threading
@@ -13,10 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from index.catch_up import Place, unwritable
+from index.catch_up import Place
 from index.checking import stored_faults
 from index.collection import Collection
-from index.errors import CollectionMissing, Damaged, DataFolderLocked, DocumentMissing, IndexProblem, NameInvalid
+from index.errors import CollectionMissing, Damaged, DocumentMissing, IndexProblem, NameInvalid
+from index.ledger import Ledger
+from index.lock import FolderLock
 from index.store import Store
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -38,9 +38,10 @@ class Catalog:
         self._dimension = dimension
         self._opening = threading.Lock()
         self._collections: dict[int, Collection] = {}
-        self._lock = _FolderLock(folder)
+        self._lock = FolderLock(folder)
         try:
             self._store = Store(folder)
+            self.ledger = Ledger(self._store, folder)
             self.create(DEFAULT)
         except BaseException:
             self._lock.release()
@@ -169,39 +170,3 @@ def _attempt(found: list[str], action: Callable[[], T]) -> T | None:
     except IndexProblem as problem:
         found.append(str(problem))
         return None
-
-
-class _FolderLock:
-    """The lock file of a data folder: held by the operating system, so it ends with the process; says who holds it."""
-
-    def __init__(self, folder: Path) -> None:
-        """Make the folder, for its owner only, and take the lock; raises `DataFolderLocked`, `Unavailable`."""
-        path = folder / "lock"
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise unwritable(folder, error) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.pread(self._file, 4096, 0).decode("utf-8", "replace").strip() or None
-            os.close(self._file)
-            raise DataFolderLocked(
-                f"The data folder {folder} is in use by {holder or 'another process'}. "
-                "Ask that one, stop it, or choose another folder with PINCITE_DATA.",
-                holder,
-            ) from error
-        self.announce(f"process {os.getpid()}")
-
-    def announce(self, holder: str) -> None:
-        """Write who holds the folder."""
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{holder}\n".encode(), 0)
-
-    def release(self) -> None:
-        """Give the folder back; again does nothing."""
-        if self._file >= 0:
-            os.ftruncate(self._file, 0)
-            os.close(self._file)
-            self._file = -1

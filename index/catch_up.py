@@ -6,7 +6,6 @@ count than the truth is thrown away and made anew; encoding is never repeated fo
 
 from __future__ import annotations
 
-import errno
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,7 @@ import numpy as np
 
 from index import manifest
 from index.dense import DenseView
-from index.errors import StorageFull, Unavailable
+from index.errors import Unavailable, unwritable
 from index.keys import Keys
 from index.reading import Change, Indexed, Reader
 from index.store import Store
@@ -163,10 +162,3 @@ def _remove_leftovers(place: Place, views: Views) -> None:
     for other in place.folder.iterdir():
         if other.is_dir() and other != views.terms.folder:
             shutil.rmtree(other, ignore_errors=True)
-
-
-def unwritable(path: Path, error: OSError) -> Unavailable:
-    """Return what it means that `path` could not be written."""
-    if error.errno == errno.ENOSPC:
-        return StorageFull(f"The disk that holds {path} is full. Free some space and try again.")
-    return Unavailable(f"{path} cannot be written ({error}). Try again.")

@@ -18,6 +18,7 @@ from index import catch_up, manifest
 from index.catch_up import Place, Views
 from index.checking import require_storable
 from index.errors import Behind, CollectionMissing, EncoderMismatch, IndexProblem
+from index.files import Files
 from index.filters import parse
 from index.keys import KeySet
 from index.reading import Located, Reader
@@ -51,6 +52,7 @@ class Collection:
         self._place = place
         self._store: Store = place.store
         self._number = place.collection
+        self.files = Files(place.store, place.collection)
         self._encoder = (encoder, dimension)
         self._writing = threading.RLock()
         self._compacting = threading.Lock()
@@ -217,6 +219,12 @@ class Collection:
         tree = parse(filter)
         with self._reading() as reader:
             return reader.documents(self._number, after, limit, tree)
+
+    def document_ids(self, filter: Json = None) -> Sequence[str]:  # noqa: A002  the contract's word
+        """Return the ids of all documents that match `filter`, ordered; raises `FilterInvalid`."""
+        tree = parse(filter)
+        with self._reading() as reader:
+            return reader.document_ids(self._number, tree)
 
     def outline(self, limit: int) -> Sequence[tuple[str, tuple[str, ...]]]:
         """Return (title, first heading path) of up to `limit` documents that have either, by id; no title is ""."""

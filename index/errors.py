@@ -18,6 +18,9 @@ IndexProblem
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 
 class IndexProblem(Exception):
     """Base of everything that index/ raises on purpose; its text says what to do."""
@@ -81,3 +84,10 @@ class DataFolderLocked(Unavailable):
 
 class Damaged(IndexProblem):
     """The truth does not match its checksums, or was opened without a protection that it needs."""
+
+
+def unwritable(path: Path, error: OSError) -> Unavailable:
+    """Return what it means that `path` could not be written."""
+    if error.errno == errno.ENOSPC:
+        return StorageFull(f"The disk that holds {path} is full. Free some space and try again.")
+    return Unavailable(f"{path} cannot be written ({error}). Try again.")

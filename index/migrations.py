@@ -107,7 +107,65 @@ CREATE TABLE change (
 CREATE INDEX change_collection ON change (collection, seq);
 """
 
-STEPS = (M001,)
+M002 = """
+-- Files as they were ingested last: what did not change since then needs no reading.
+CREATE TABLE file (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    collection INTEGER NOT NULL REFERENCES collection (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,            -- a digest of its bytes and of what read them
+    UNIQUE (collection, name)
+) STRICT;
+
+-- The documents that a file gave; the file counts as unchanged while all of them are still stored like this.
+CREATE TABLE file_document (
+    file INTEGER NOT NULL REFERENCES file (key) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    document_id TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    PRIMARY KEY (file, place)
+) STRICT, WITHOUT ROWID;
+
+-- Work that was accepted. Names of collections, not numbers: jobs live outside collections.
+CREATE TABLE job (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,  -- the order in which they came
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,              -- JSON, for those above to read
+    ended INTEGER NOT NULL,           -- 1 when nothing more will happen
+    parts_done INTEGER NOT NULL,      -- parts that need not be done again
+    told INTEGER NOT NULL             -- results of the part after those that are recorded already
+) STRICT;
+
+-- What a job was given; the bytes lie in the job's spool file until it has ended.
+CREATE TABLE job_part (
+    job INTEGER NOT NULL REFERENCES job (key) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    name TEXT,                        -- of a file
+    start INTEGER NOT NULL,           -- bytes into the spool file
+    length INTEGER NOT NULL,
+    PRIMARY KEY (job, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE job_result (
+    job INTEGER NOT NULL REFERENCES job (key) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    result TEXT NOT NULL,             -- JSON
+    PRIMARY KEY (job, place)
+) STRICT, WITHOUT ROWID;
+
+-- Answers to requests that carried an idempotency key.
+CREATE TABLE answered (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    request TEXT NOT NULL,            -- a digest of what was asked
+    at INTEGER NOT NULL,              -- seconds since 1970
+    status INTEGER NOT NULL,
+    headers TEXT NOT NULL,            -- JSON
+    body BLOB NOT NULL
+) STRICT;
+"""
+
+STEPS = (M001, M002)
 
 
 def migrate(connection: apsw.Connection) -> None:

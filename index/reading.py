@@ -103,38 +103,38 @@ class Reader:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def _sql(self, sql: str, *bindings: Any) -> list[Row]:
-        """Run one statement and return all of its rows."""
+    def sql(self, sql: str, *bindings: Any) -> list[Row]:
+        """Run one statement of this folder's own and return all of its rows."""
         return list(self._connection.execute(sql, bindings))
 
     # Collections and tokens
 
     def names(self) -> list[str]:
         """Return the names of all collections, ordered."""
-        return [row[0] for row in self._sql("SELECT name FROM collection ORDER BY name")]
+        return [row[0] for row in self.sql("SELECT name FROM collection ORDER BY name")]
 
     def number(self, name: str) -> int | None:
         """Return the number of the collection of that name; numbers are never used again."""
-        rows = self._sql("SELECT id FROM collection WHERE name = ?", name)
+        rows = self.sql("SELECT id FROM collection WHERE name = ?", name)
         return rows[0][0] if rows else None
 
     def exists(self, collection: int) -> bool:
         """Return whether the collection has not been dropped."""
-        return bool(self._sql("SELECT 1 FROM collection WHERE id = ?", collection))
+        return bool(self.sql("SELECT 1 FROM collection WHERE id = ?", collection))
 
     def binding(self, collection: int) -> tuple[str, int] | None:
         """Return the encoder's fingerprint and the dimension of the vectors, None before the first write."""
-        rows = self._sql("SELECT encoder, dimension FROM collection WHERE id = ? AND encoder IS NOT NULL", collection)
+        rows = self.sql("SELECT encoder, dimension FROM collection WHERE id = ? AND encoder IS NOT NULL", collection)
         return (rows[0][0], rows[0][1]) if rows else None
 
     def token(self, collection: int) -> str:
         """Return the token of the newest change."""
-        rows = self._sql("SELECT seq FROM change WHERE collection = ? ORDER BY seq DESC LIMIT 1", collection)
+        rows = self.sql("SELECT seq FROM change WHERE collection = ? ORDER BY seq DESC LIMIT 1", collection)
         return str(rows[0][0]) if rows else NONE
 
     def mark(self, collection: int, token: str) -> str | None:
         """Return what tells the change of that token from one of another history; None where there is none."""
-        rows = self._sql("SELECT mark FROM change WHERE collection = ? AND seq = ?", collection, int(token))
+        rows = self.sql("SELECT mark FROM change WHERE collection = ? AND seq = ?", collection, int(token))
         return rows[0][0] if rows else None
 
     def reaches(self, collection: int, reached: str, asked: str) -> bool:
@@ -143,8 +143,8 @@ class Reader:
             raise TokenInvalid("at_least takes a token that a write answered with.")
         if int(asked) <= int(reached):
             return True
-        newest = self._sql("SELECT ifnull(max(seq), 0) FROM change")[0][0]
-        missing = self._sql(
+        newest = self.sql("SELECT ifnull(max(seq), 0) FROM change")[0][0]
+        missing = self.sql(
             "SELECT 1 FROM change WHERE collection = ? AND seq > ? AND seq <= ? LIMIT 1",
             *(collection, int(reached), int(asked)),
         )
@@ -165,12 +165,12 @@ class Reader:
     def fingerprints(self, collection: int, ids: Sequence[str]) -> dict[str, str]:
         """Return the fingerprints of those documents that are stored."""
         sql = "SELECT fingerprint FROM document WHERE collection = ? AND id = ?"
-        found = {one: self._sql(sql, collection, one) for one in ids}
+        found = {one: self.sql(sql, collection, one) for one in ids}
         return {one: rows[0][0] for one, rows in found.items() if rows}
 
     def document(self, collection: int, document_id: str) -> DocumentInfo:
         """Return one document without its text; raises `DocumentMissing`."""
-        rows = self._sql(f"SELECT {INFO} FROM document d WHERE d.collection = ? AND d.id = ?", collection, document_id)  # noqa: S608
+        rows = self.sql(f"SELECT {INFO} FROM document d WHERE d.collection = ? AND d.id = ?", collection, document_id)  # noqa: S608
         if not rows:
             raise DocumentMissing(f"The collection has no document {document_id!r}.")
         return info(rows[0])
@@ -179,36 +179,37 @@ class Reader:
         """Return documents in the order of their ids, from after `after` on."""
         condition, bindings = where(tree, collection)
         sql = f"SELECT {INFO} FROM document d WHERE {condition} AND d.id > ? ORDER BY d.id LIMIT ?"  # noqa: S608
-        return [info(row) for row in self._sql(sql, *bindings, after or "", limit)]
+        return [info(row) for row in self.sql(sql, *bindings, after or "", limit)]
 
-    def document_ids(self, collection: int) -> list[str]:
-        """Return the ids of all documents, ordered."""
-        return [row[0] for row in self._sql("SELECT id FROM document WHERE collection = ? ORDER BY id", collection)]
+    def document_ids(self, collection: int, tree: Filter | None = None) -> list[str]:
+        """Return the ids of the documents that a filter leaves, ordered."""
+        condition, bindings = where(tree, collection)
+        return [row[0] for row in self.sql(f"SELECT d.id FROM document d WHERE {condition} ORDER BY d.id", *bindings)]  # noqa: S608
 
     def text(self, collection: int, document_id: str) -> str:
         """Return a document's stored text; raises `DocumentMissing`."""
-        return "".join(row[0] for row in self._sql(PIECES, self._key(collection, document_id), 0, 2**62))
+        return "".join(row[0] for row in self.sql(PIECES, self._key(collection, document_id), 0, 2**62))
 
     def original(self, collection: int, document_id: str) -> bytes:
         """Return the bytes that were given; raises `DocumentMissing`."""
-        rows = self._sql("SELECT data FROM original WHERE document = ?", self._key(collection, document_id))
+        rows = self.sql("SELECT data FROM original WHERE document = ?", self._key(collection, document_id))
         return rows[0][0] if rows else self.text(collection, document_id).encode("utf-8")
 
     def _key(self, collection: int, document_id: str) -> int:
-        rows = self._sql("SELECT key FROM document WHERE collection = ? AND id = ?", collection, document_id)
+        rows = self.sql("SELECT key FROM document WHERE collection = ? AND id = ?", collection, document_id)
         if not rows:
             raise DocumentMissing(f"The collection has no document {document_id!r}.")
         return int(rows[0][0])
 
     def outline(self, collection: int, limit: int) -> list[tuple[str, tuple[str, ...]]]:
         """Return title and first heading path of documents that have either, in the order of their ids."""
-        rows = self._sql(OUTLINE, collection, limit)
+        rows = self.sql(OUTLINE, collection, limit)
         return [(title or "", tuple(json.loads(path))) for title, path in rows]
 
     def info(self, collection: int, name: str) -> CollectionInfo:
         """Return counts and facets."""
-        documents, passages, characters = self._sql(COUNTS, collection)[0]
-        updated = self._sql("SELECT at FROM change WHERE collection = ? ORDER BY seq DESC LIMIT 1", collection)
+        documents, passages, characters = self.sql(COUNTS, collection)[0]
+        updated = self.sql("SELECT at FROM change WHERE collection = ? ORDER BY seq DESC LIMIT 1", collection)
         bound = self.binding(collection)
         return CollectionInfo(
             name=name,
@@ -225,12 +226,12 @@ class Reader:
 
     def counts(self, collection: int) -> tuple[int, int]:
         """Return how many documents and passages there are."""
-        documents, passages, _ = self._sql(COUNTS, collection)[0]
+        documents, passages, _ = self.sql(COUNTS, collection)[0]
         return documents, passages
 
     def languages(self, collection: int) -> list[str | None]:
         """Return the languages of the documents, None for those without one."""
-        return [row[0] for row in self._sql("SELECT DISTINCT language FROM document WHERE collection = ?", collection)]
+        return [row[0] for row in self.sql("SELECT DISTINCT language FROM document WHERE collection = ?", collection)]
 
     def _facet(self, collection: int, expression: str) -> dict[str, int]:
         """Return how many documents have each value of a column, most first."""
@@ -238,19 +239,19 @@ class Reader:
             f"SELECT {expression} AS value, count(*) FROM document WHERE collection = ? AND value IS NOT NULL"  # noqa: S608
             " GROUP BY value ORDER BY 2 DESC, 1"
         )
-        return dict(self._sql(sql, collection))
+        return dict(self.sql(sql, collection))
 
     # Passages
 
     def allowed(self, collection: int, tree: Filter) -> tuple[int, KeySet]:
         """Return how many documents a filter leaves, and the keys of their passages."""
         condition, bindings = where(tree, collection)
-        rows = self._sql(f"SELECT d.first_passage, d.passages FROM document d WHERE {condition}", *bindings)  # noqa: S608
+        rows = self.sql(f"SELECT d.first_passage, d.passages FROM document d WHERE {condition}", *bindings)  # noqa: S608
         return len(rows), KeySet.of(range(first, first + count) for first, count in rows)
 
     def located(self, keys: Sequence[int]) -> dict[int, Located]:
         """Return where those of the passage keys lie that still exist."""
-        rows = self._sql(LOCATED, json.dumps(list(keys)))
+        rows = self.sql(LOCATED, json.dumps(list(keys)))
         return {key: Located(PassageRef(owner, ordinal, sha256), start) for key, owner, ordinal, sha256, start in rows}
 
     def passages(self, collection: int, refs: Sequence[PassageRef]) -> list[StoredPassage]:
@@ -269,7 +270,7 @@ class Reader:
 
     def _version(self, collection: int, document_id: str, sha256: str) -> tuple[int, DocumentInfo] | None:
         """Return key and info of a document if its text still has that digest."""
-        rows = self._sql(
+        rows = self.sql(
             f"SELECT d.key, {INFO} FROM document d WHERE d.collection = ? AND d.id = ? AND d.sha256 = ?",  # noqa: S608
             *(collection, document_id, sha256),
         )
@@ -277,13 +278,13 @@ class Reader:
 
     def _passage(self, document: int, ordinal: int) -> Passage | None:
         """Return one passage of a document."""
-        rows = self._sql(f"SELECT {PASSAGE} FROM passage p WHERE document = ? AND ordinal = ?", document, ordinal)  # noqa: S608
+        rows = self.sql(f"SELECT {PASSAGE} FROM passage p WHERE document = ? AND ordinal = ?", document, ordinal)  # noqa: S608
         return passage(rows[0]) if rows else None
 
     def _slice(self, document: int, start: int, end: int) -> str:
         """Return code points `start` to `end` of a document's text; cut in Python, because SQL stops at NUL."""
         first = start // PIECE
-        joined = "".join(row[0] for row in self._sql(PIECES, document, first, max(end - 1, 0) // PIECE))
+        joined = "".join(row[0] for row in self.sql(PIECES, document, first, max(end - 1, 0) // PIECE))
         return joined[start - first * PIECE : end - first * PIECE]
 
     # What views are made of
@@ -291,7 +292,7 @@ class Reader:
     def vectors(self, collection: int, dimension: int, keys: range | None = None) -> tuple[KeySet, Vectors]:
         """Return the vectors of the passages in `keys`, or of all, ordered by key: float32 (n, dimension)."""
         bounds = (0, 2**62) if keys is None else (keys.start, keys.stop)
-        rows = self._sql(VECTORS, collection, *bounds)
+        rows = self.sql(VECTORS, collection, *bounds)
         data = b"".join(row[2] for row in rows)
         held = KeySet.of(range(first, first + count) for first, count, _ in rows)
         if len(data) != len(held) * dimension * 4:
@@ -301,9 +302,9 @@ class Reader:
     def indexed(self, collection: int, keys: range | None = None) -> Iterator[Indexed]:
         """Yield the passages in `keys`, or all in the order of (document id, ordinal), with all their words."""
         bounds = (0, 2**62) if keys is None else (keys.start, keys.stop)
-        for document, language, source in self._sql(DOCUMENTS, collection, *bounds):
-            text = "".join(row[0] for row in self._sql(PIECES, document, 0, 2**62))
-            for key, header, start, stop in self._sql(HEADERS, document):
+        for document, language, source in self.sql(DOCUMENTS, collection, *bounds):
+            text = "".join(row[0] for row in self.sql(PIECES, document, 0, 2**62))
+            for key, header, start, stop in self.sql(HEADERS, document):
                 # The source is a word to ask by ("the Courier says …"); as a part of a vector it only blurs it.
                 yield Indexed(key, "\n".join(part for part in (source, header, text[start:stop]) if part), language)
 
@@ -312,8 +313,8 @@ class Reader:
     def stored(self, collection: int, document_id: str) -> Stored:
         """Return all that the truth holds of one document; raises `DocumentMissing`."""
         key = self._key(collection, document_id)
-        rows = self._sql(f"SELECT {PASSAGE} FROM passage p WHERE document = ? ORDER BY ordinal", key)  # noqa: S608
-        vectors = self._sql("SELECT data FROM vectors WHERE document = ?", key)
+        rows = self.sql(f"SELECT {PASSAGE} FROM passage p WHERE document = ? ORDER BY ordinal", key)  # noqa: S608
+        vectors = self.sql("SELECT data FROM vectors WHERE document = ?", key)
         return Stored(
             info=self.document(collection, document_id),
             text=self.text(collection, document_id),

@@ -160,18 +160,18 @@ class Writer(Reader):
 
     def create(self, name: str) -> bool:
         """Make a collection; returns whether it is new."""
-        self._sql("INSERT OR IGNORE INTO collection (name) VALUES (?)", name)
+        self.sql("INSERT OR IGNORE INTO collection (name) VALUES (?)", name)
         return bool(self._connection.changes())
 
     def drop(self, collection: int) -> None:
         """Remove a collection with all that it holds."""
-        self._sql("DELETE FROM collection WHERE id = ?", collection)
+        self.sql("DELETE FROM collection WHERE id = ?", collection)
 
     def bind(self, collection: int, encoder: str, dimension: int) -> None:
         """Bind a collection to the model of its first write; raises `EncoderMismatch` if another one made it."""
         bound = self.binding(collection)
         if bound is None:
-            self._sql("UPDATE collection SET encoder = ?, dimension = ? WHERE id = ?", encoder, dimension, collection)
+            self.sql("UPDATE collection SET encoder = ?, dimension = ? WHERE id = ?", encoder, dimension, collection)
         elif bound != (encoder, dimension):
             raise EncoderMismatch(mismatch(bound[0], encoder))
 
@@ -199,7 +199,7 @@ class Writer(Reader):
 
     def _remove(self, collection: int, document_id: str) -> range | None:
         """Delete a document's rows; returns the keys its passages had, None where there was no such document."""
-        rows = self._sql(
+        rows = self.sql(
             "DELETE FROM document WHERE collection = ? AND id = ? RETURNING first_passage, passages",
             collection,
             document_id,
@@ -208,7 +208,7 @@ class Writer(Reader):
 
     def _next_passage(self) -> int:
         """Return the first passage key that was never used."""
-        return int(self._sql("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'passage'")[0][0]) + 1
+        return int(self.sql("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'passage'")[0][0]) + 1
 
     def _insert_document(self, collection: int, document: Document, fingerprint: str, keys: range) -> int:
         """Insert the row of a document and return its key."""
@@ -239,17 +239,17 @@ class Writer(Reader):
             "passages": len(keys),
         }
         columns, marks = ", ".join(values), ", ".join("?" * len(values))
-        self._sql(f"INSERT INTO document ({columns}) VALUES ({marks})", *values.values())  # noqa: S608  fixed names
+        self.sql(f"INSERT INTO document ({columns}) VALUES ({marks})", *values.values())  # noqa: S608  fixed names
         return self._connection.last_insert_rowid()
 
     def _insert_content(self, key: int, document: Document, new: NewDocument) -> None:
         """Insert text, original bytes and vectors; an original that is the UTF-8 of the text is not kept twice."""
         text = document.text
         for piece, start in enumerate(range(0, len(text), PIECE)):
-            self._sql("INSERT INTO text VALUES (?, ?, ?)", key, piece, text[start : start + PIECE])
+            self.sql("INSERT INTO text VALUES (?, ?, ?)", key, piece, text[start : start + PIECE])
         if document.original != text.encode("utf-8"):
-            self._sql("INSERT INTO original VALUES (?, ?)", key, document.original)
-        self._sql("INSERT INTO vectors VALUES (?, ?)", key, new.vectors.astype("<f4").tobytes())
+            self.sql("INSERT INTO original VALUES (?, ?)", key, document.original)
+        self.sql("INSERT INTO vectors VALUES (?, ?)", key, new.vectors.astype("<f4").tobytes())
 
     def _insert_passages(self, key: int, first: int, new: NewDocument) -> None:
         """Insert the passages under consecutive keys from `first`."""
@@ -277,7 +277,7 @@ class Writer(Reader):
 
     def _log(self, collection: int, document_id: str, removed: range, added: range) -> None:
         """Append to the change log."""
-        self._sql(
+        self.sql(
             "INSERT INTO change (collection, document_id, removed_first, removed_count, added_first, added_count, at,"
             " mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             *(collection, document_id, removed.start, len(removed), added.start, len(added)),

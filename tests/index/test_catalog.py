@@ -125,11 +125,11 @@ def test_verify_names_what_does_not_fit(catalog: Catalog, maker) -> None:
     collection.add([maker.document(name, f"text of {name}", metadata={"k": 1}) for name in "abcdef"])
     with catalog._store.writing() as writer:
         key = {info.id: place for place, info in enumerate(collection.documents(), start=1)}
-        writer._sql("UPDATE text SET text = 'forged text' WHERE document = ?", key["a"])
-        writer._sql("UPDATE passage SET stop = 999 WHERE document = ?", key["b"])
-        writer._sql("UPDATE passage SET start_utf16 = 5 WHERE document = ?", key["c"])
-        writer._sql("UPDATE vectors SET data = ? WHERE document = ?", b"\xff" * 64, key["d"])
-        writer._sql("UPDATE document SET title = 'forged' WHERE key = ?", key["e"])
+        writer.sql("UPDATE text SET text = 'forged text' WHERE document = ?", key["a"])
+        writer.sql("UPDATE passage SET stop = 999 WHERE document = ?", key["b"])
+        writer.sql("UPDATE passage SET start_utf16 = 5 WHERE document = ?", key["c"])
+        writer.sql("UPDATE vectors SET data = ? WHERE document = ?", b"\xff" * 64, key["d"])
+        writer.sql("UPDATE document SET title = 'forged' WHERE key = ?", key["e"])
         writer._log(1, "x", range(0), range(0))
     found = catalog.verify()
     for name, fault in zip("abcde", ("text", "outside", "UTF-16", "NaN", "fields"), strict=True):
@@ -147,5 +147,5 @@ def test_repair_makes_views_good_and_reports_the_rest(catalog: Catalog, maker) -
     assert any("term view" in problem for problem in catalog.verify())
     assert catalog.repair() == []
     with catalog._store.writing() as writer:
-        writer._sql("UPDATE text SET text = 'forged' WHERE document = 1")
+        writer.sql("UPDATE text SET text = 'forged' WHERE document = 1")
     assert any("'a'" in problem for problem in catalog.repair())
