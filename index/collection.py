@@ -188,6 +188,11 @@ class Collection:
 
     # Reading
 
+    @property
+    def token(self) -> str:
+        """The token of the state that searches see now."""
+        return self._views.token
+
     def fingerprints(self, document_ids: Sequence[str]) -> Mapping[str, str]:
         """Return `Document.fingerprint` of those documents that are stored."""
         with self._reading() as reader:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import cast
@@ -15,21 +15,15 @@ from index.errors import DocumentInvalid
 from index.types import Document, NewDocument, Passage
 from rag.encoding import Encoder
 from rag.errors import LoadProblem
+from rag.folders import Sent, find_files
 from rag.ids import document_id
 from rag.loaders import load
+from rag.seen import GivenFile, Reading, Record, looked_up
 from rag.splitting import Packing, split
 from rag.types import FailedRow, IngestResult, IngestStatus, LoadedDocument
 
 _BATCH_CHARACTERS = 200_000  # of text encoded and committed together
 _BATCH_DOCUMENTS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file on disk and the name that its documents are known by."""
-
-    path: Path
-    name: str
 
 
 class Ingest:
@@ -39,7 +33,7 @@ class Ingest:
         self._collection = collection
         self._encoder = encoder
         self._packing = packing or Packing()
-        self.token = collection.info().token
+        self.token = collection.token
 
     def documents(
         self, loaded: Iterable[LoadedDocument | IngestResult], *, raw_ids: bool = True
@@ -63,34 +57,55 @@ class Ingest:
                 size += len(prepared.text)
         yield from self._write(batch, sources)
 
-    def file(self, data: bytes, *, name: str, media_type: str | None = None) -> Iterator[IngestResult]:
-        """Add the documents of one file that was sent; a file of one document is known by its name."""
-        yield from self.documents(_loaded(data, name, media_type))
+    def files(
+        self, files: Iterable[GivenFile], on_file: Callable[[int], None] = lambda number: None
+    ) -> Iterator[tuple[int, IngestResult]]:
+        """Add files and yield what became of each document, in order, with the place of its file, from 0.
+
+        A file of one document is known by its name. A file that is as it was when it was ingested last, and whose
+        documents are still stored, is not parsed. `on_file` is told how many files were read so far.
+        """
+        reading: deque[Reading] = deque()  # the file of every item that `documents` took and has not answered yet
+        record = Record(self._collection.files)
+
+        def items() -> Iterator[LoadedDocument | IngestResult]:
+            for one in looked_up(files, self._collection.files):
+                for item in _documents_of(one):
+                    reading.append(one)
+                    yield item
+                on_file(one.place + 1)
+
+        for result in self.documents(items()):
+            one = reading.popleft()
+            yield one.place, result
+            record.add(one, result)
+        record.close()
+
+    def file(self, data: bytes, *, name: str) -> Iterator[IngestResult]:
+        """Add the documents of one file that was sent."""
+        yield from (result for _, result in self.files([Sent(name, data)]))
 
     def paths(
         self, paths: Iterable[Path], on_file: Callable[[int], None] = lambda number: None
     ) -> Iterator[IngestResult]:
-        """Add files and all files below folders (see `find_files`); `on_file` is told how many were read so far."""
+        """Add files and all files below folders (see `find_files`)."""
         files = (file for path in paths for file in find_files(path))
-        yield from self.documents(one for number, file in enumerate(files) for one in _read(file, number, on_file))
+        yield from (result for _, result in self.files(files, on_file))
 
     def remove_others(self, keep: Set[str]) -> list[str]:
         """Delete every document of the collection whose id is not in `keep`; return the ids."""
-        gone: list[str] = []
-        after: str | None = None
-        while page := self._collection.documents(after=after, limit=1_000):
-            gone += [document.id for document in page if document.id not in keep]
-            after = page[-1].id
+        gone = [document_id for document_id in self._collection.document_ids() if document_id not in keep]
         if gone:
             self.token = self._collection.delete(gone).token
+            self._collection.files.sweep()
         return gone
 
     def _write(
         self, batch: Sequence[Document | IngestResult], sources: dict[str, LoadedDocument]
     ) -> Iterator[IngestResult]:
         documents = [one for one in batch if isinstance(one, Document)]
-        known = self._collection.fingerprints([document.id for document in documents])
-        new = [document for document in documents if known.get(document.id) != document.fingerprint]
+        known = self._collection.files.known([document.id for document in documents]) if documents else {}
+        new = [one for one in documents if one.id not in known or known[one.id].fingerprint != one.fingerprint]
         passages = {document.id: self._split(sources[document.id]) for document in new}
         statuses = self._add(self._encoded([document for document in new if passages[document.id]], passages))
         for one in batch:
@@ -103,7 +118,7 @@ class Ingest:
             elif one.id in passages:
                 yield IngestResult(one.id, "failed", problem="The document holds no text.")
             else:
-                yield _result(one, "unchanged", self._collection.document(one.id).passages)
+                yield _result(one, "unchanged", known[one.id].passages)
 
     def _add(self, new: Sequence[NewDocument]) -> Mapping[str, str | DocumentInvalid]:
         """Add encoded documents together; where one of them cannot be stored, one after another, so it fails alone."""
@@ -136,30 +151,15 @@ class Ingest:
         return encoded
 
 
-def find_files(path: Path) -> list[File]:
-    """Return a file, or all files below a folder in the order of their names; hidden ones are passed over.
-
-    A file's name is its path below the folder that was given. Raises FileNotFoundError.
-    """
-    if path.is_dir():
-        below = ((file, file.relative_to(path)) for file in sorted(path.rglob("*")) if file.is_file())
-        return [File(file, _name(name)) for file, name in below if not any(p.startswith(".") for p in name.parts)]
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist: name a file or a folder.")
-    return [File(path, _name(Path(path.name)))]
-
-
-def _name(path: Path) -> str:
-    """Return a path as text; a byte of it that is no UTF-8 is written as `\\xff`."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
-
-
-def _read(file: File, number: int, on_file: Callable[[int], None]) -> Iterator[LoadedDocument | IngestResult]:
-    try:
-        yield from _loaded(file.path.read_bytes(), file.name, None)
-    except OSError as problem:
-        yield IngestResult(file.name, "failed", problem=f"The file cannot be read: {problem.strerror}.")
-    on_file(number + 1)
+def _documents_of(one: Reading) -> Iterator[LoadedDocument | IngestResult]:
+    if one.problem:
+        yield IngestResult(one.name, "failed", problem=one.problem)
+    elif one.unchanged:
+        for brief in one.unchanged:
+            yield IngestResult(brief.id, "unchanged", brief.passages, brief.sha256, fingerprint=brief.fingerprint)
+    else:
+        yield from _loaded(one.data, one.name, None)
+    one.data = b""
 
 
 def _loaded(data: bytes, name: str, media_type: str | None) -> Iterator[LoadedDocument | IngestResult]:
@@ -215,4 +215,6 @@ def _prepare(loaded: LoadedDocument | IngestResult, raw_ids: bool) -> Document |
 
 
 def _result(document: Document, status: str, passages: int) -> IngestResult:
-    return IngestResult(document.id, cast(IngestStatus, status), passages, document.sha256)
+    return IngestResult(
+        document.id, cast(IngestStatus, status), passages, document.sha256, fingerprint=document.fingerprint
+    )

@@ -176,3 +176,4 @@ class IngestResult:
     passages: int = 0
     document_sha256: str | None = None
     problem: str | None = None
+    fingerprint: str | None = None  # of the document as it is stored now

@@ -52,7 +52,7 @@ def ingest(
 
 def _run(journey: Ingest, paths: list[str], name: str) -> Iterator[IngestResult]:
     """Yield results while a bar on stderr shows files read and passages added."""
-    from rag.ingest import find_files
+    from rag.folders import find_files
 
     files = sum(1 if path == "-" else len(find_files(Path(path))) for path in paths)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

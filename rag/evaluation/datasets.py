@@ -19,7 +19,7 @@ from pathlib import Path
 from rag.errors import DatasetInvalid, LoadProblem
 from rag.evaluation.questions import AnswerSpan, DatasetQuestion, read_questions
 from rag.evaluation.rows import Place, json_rows, numbered_lines
-from rag.ingest import File, find_files
+from rag.folders import File, find_files
 from rag.loaders import load
 from rag.types import LoadedDocument
 

@@ -14,7 +14,8 @@ import pytest
 from index.errors import DocumentMissing
 from index.types import Vectors, text_digest
 from rag.encoding import HashingEncoder
-from rag.ingest import Ingest, find_files
+from rag.folders import find_files
+from rag.ingest import Ingest
 from rag.splitting import Packing
 from rag.types import IngestResult, LoadedDocument, Question
 
