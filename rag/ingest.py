@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import cast
 
 from index.collection import Collection
 from index.errors import DocumentInvalid
-from index.types import Document, NewDocument, Passage
+from index.files import Brief
+from index.types import Document, NewDocument, Passage, Vectors
 from rag.encoding import Encoder
 from rag.errors import LoadProblem
 from rag.folders import Sent, find_files
@@ -24,6 +26,42 @@ from rag.types import FailedRow, IngestResult, IngestStatus, LoadedDocument
 
 _BATCH_CHARACTERS = 200_000  # of text encoded and committed together
 _BATCH_DOCUMENTS = 64
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Documents that are encoded and committed together, and how far they are."""
+
+    items: list[Document | IngestResult] = field(default_factory=list)
+    sources: dict[str, LoadedDocument] = field(default_factory=dict)  # by document id
+    size: int = 0  # characters
+    known: Mapping[str, Brief] = field(default_factory=dict)
+    passages: dict[str, list[Passage]] = field(default_factory=dict)
+    new: list[Document] = field(default_factory=list)  # those with passages to encode
+    vectors: Future[Vectors] | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should be put into it."""
+        return self.size > _BATCH_CHARACTERS or len(self.items) >= _BATCH_DOCUMENTS
+
+    def put(self, prepared: Document | IngestResult, loaded: LoadedDocument | IngestResult) -> None:
+        """Add one document, or what already became of it."""
+        self.items.append(prepared)
+        if isinstance(prepared, Document) and isinstance(loaded, LoadedDocument):
+            self.sources[prepared.id] = loaded
+            self.size += len(prepared.text)
+
+    def encoded(self) -> list[NewDocument]:
+        """Wait for the vectors and return the documents with theirs."""
+        documents, start = [], 0
+        vectors = self.vectors.result() if self.vectors else None
+        for document in self.new:
+            passages = self.passages[document.id]
+            assert vectors is not None
+            documents.append(NewDocument(document, passages, vectors[start : start + len(passages)]))
+            start += len(passages)
+        return documents
 
 
 class Ingest:
@@ -43,19 +81,17 @@ class Ingest:
         What is unchanged is not encoded again. A document without an id is known by the digest of its original.
         Names from outside are escaped by `document_id`; with `raw_ids` false they are document ids already.
         """
-        batch: list[Document | IngestResult] = []
-        sources: dict[str, LoadedDocument] = {}
-        size = 0
-        for one in loaded:
-            prepared = _prepare(one, raw_ids)
-            if prepared.id in sources or size > _BATCH_CHARACTERS or len(batch) >= _BATCH_DOCUMENTS:
-                yield from self._write(batch, sources)
-                batch, sources, size = [], {}, 0
-            batch.append(prepared)
-            if isinstance(prepared, Document) and isinstance(one, LoadedDocument):
-                sources[prepared.id] = one
-                size += len(prepared.text)
-        yield from self._write(batch, sources)
+        pending: _Batch | None = None
+        for batch in _batches(loaded, raw_ids):
+            if pending and pending.sources.keys() & batch.sources.keys():  # compare with what the earlier made
+                yield from self._finish(pending)
+                pending = None
+            self._begin(batch)
+            if pending:  # added and indexed while the vectors of the next batch are made
+                yield from self._finish(pending)
+            pending = batch
+        if pending:
+            yield from self._finish(pending)
 
     def files(
         self, files: Iterable[GivenFile], on_file: Callable[[int], None] = lambda number: None
@@ -100,25 +136,37 @@ class Ingest:
             self._collection.files.sweep()
         return gone
 
-    def _write(
-        self, batch: Sequence[Document | IngestResult], sources: dict[str, LoadedDocument]
-    ) -> Iterator[IngestResult]:
-        documents = [one for one in batch if isinstance(one, Document)]
-        known = self._collection.files.known([document.id for document in documents]) if documents else {}
-        new = [one for one in documents if one.id not in known or known[one.id].fingerprint != one.fingerprint]
-        passages = {document.id: self._split(sources[document.id]) for document in new}
-        statuses = self._add(self._encoded([document for document in new if passages[document.id]], passages))
-        for one in batch:
+    def _begin(self, batch: _Batch) -> None:
+        """Split what is new in a batch and let its vectors be made."""
+        documents = [one for one in batch.items if isinstance(one, Document)]
+        batch.known = self._collection.files.known([document.id for document in documents]) if documents else {}
+        new = [
+            one for one in documents if one.id not in batch.known or batch.known[one.id].fingerprint != one.fingerprint
+        ]
+        batch.passages = {document.id: self._split(batch.sources[document.id]) for document in new}
+        batch.new = [document for document in new if batch.passages[document.id]]
+        batch.vectors = self._encoder.submit(
+            [
+                f"{passage.header}\n{document.text[passage.start : passage.end]}".lstrip("\n")
+                for document in batch.new
+                for passage in batch.passages[document.id]
+            ]
+        )
+
+    def _finish(self, batch: _Batch) -> Iterator[IngestResult]:
+        """Add what is new in a batch and yield what became of each of its documents."""
+        statuses = self._add(batch.encoded())
+        for one in batch.items:
             if isinstance(one, IngestResult):
                 yield one
             elif isinstance(outcome := statuses.get(one.id), DocumentInvalid):
                 yield IngestResult(one.id, "failed", problem=str(outcome))
             elif outcome:
-                yield _result(one, outcome, len(passages[one.id]))
-            elif one.id in passages:
+                yield _result(one, outcome, len(batch.passages[one.id]))
+            elif one.id in batch.passages:
                 yield IngestResult(one.id, "failed", problem="The document holds no text.")
             else:
-                yield _result(one, "unchanged", known[one.id].passages)
+                yield _result(one, "unchanged", batch.known[one.id].passages)
 
     def _add(self, new: Sequence[NewDocument]) -> Mapping[str, str | DocumentInvalid]:
         """Add encoded documents together; where one of them cannot be stored, one after another, so it fails alone."""
@@ -136,19 +184,17 @@ class Ingest:
     def _split(self, loaded: LoadedDocument) -> list[Passage]:
         return split(loaded, self._encoder.token_offsets, self._encoder.window, self._packing)
 
-    def _encoded(self, documents: Sequence[Document], passages: dict[str, list[Passage]]) -> list[NewDocument]:
-        texts = [
-            f"{passage.header}\n{document.text[passage.start : passage.end]}".lstrip("\n")
-            for document in documents
-            for passage in passages[document.id]
-        ]
-        vectors = self._encoder.encode(texts)
-        encoded, start = [], 0
-        for document in documents:
-            end = start + len(passages[document.id])
-            encoded.append(NewDocument(document, passages[document.id], vectors[start:end]))
-            start = end
-        return encoded
+
+def _batches(loaded: Iterable[LoadedDocument | IngestResult], raw_ids: bool) -> Iterator[_Batch]:
+    """Gather documents into batches, none of which holds two of the same id."""
+    batch = _Batch()
+    for one in loaded:
+        prepared = _prepare(one, raw_ids)
+        if batch.full or prepared.id in batch.sources:
+            yield batch
+            batch = _Batch()
+        batch.put(prepared, one)
+    yield batch
 
 
 def _documents_of(one: Reading) -> Iterator[LoadedDocument | IngestResult]:

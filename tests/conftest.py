@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from rag.encoding import Encoder, load_encoder
 
 
 @pytest.fixture(scope="session")
-def model() -> Encoder:
-    """The default model, which takes seconds to load."""
-    return load_encoder(None)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where models are kept as prepared, once a run."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def model(cache: Path) -> Encoder:
+    """The default model; preparing it takes seconds."""
+    return load_encoder(None, cache)

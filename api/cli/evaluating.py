@@ -45,7 +45,7 @@ def evaluate(
     systems = _systems(system)
     with plain_errors(), _progress() as progress:
         read = read_dataset(dataset)
-        encoder = load_encoder(settings.model)
+        encoder = load_encoder(settings.model, settings.cache)
         bar = progress.add_task("documents ingested", total=None)
         cache = settings.data / "evaluation"
         with cached_collection(read, cache, encoder, on_progress=_shown(progress, bar)) as collection:

@@ -28,7 +28,7 @@ NOTES = {
 class CommandLine:
     """Runs `pincite` in a folder of its own with no settings but those given."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
         self.data = folder / "data"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_") and name != "PORT"}
@@ -36,6 +36,7 @@ class CommandLine:
             **kept,
             "XDG_DATA_HOME": str(folder / "home"),
             "PINCITE_DATA": str(self.data),
+            "PINCITE_CACHE": str(cache),
             "COLUMNS": "200",
         }
 
@@ -62,15 +63,17 @@ class CommandLine:
 
 
 @pytest.fixture
-def pincite(tmp_path: Path) -> CommandLine:
+def pincite(tmp_path: Path, cache: Path) -> CommandLine:
     """The command line over an empty folder."""
-    return CommandLine(tmp_path)
+    return CommandLine(tmp_path, cache)
 
 
 @pytest.fixture(scope="session")
-def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[CommandLine, subprocess.CompletedProcess[str]]:
+def first(
+    tmp_path_factory: pytest.TempPathFactory, cache: Path
+) -> tuple[CommandLine, subprocess.CompletedProcess[str]]:
     """A first start, cut off from the network, that ingests a folder and a file; one of the files is bad."""
-    command_line = CommandLine(tmp_path_factory.mktemp("first"))
+    command_line = CommandLine(tmp_path_factory.mktemp("first"), cache)
     command_line.write(NOTES)
     return command_line, command_line("ingest", "notes", "rows.jsonl", "--json", guarded=True)
 

@@ -1,0 +1,66 @@
+"""A converted model run by OpenVINO, one stream of one thread for each core."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from index.types import Vectors
+from rag.runtimes import cores
+
+# openvino reports its use over the network where this package is there; without it a stub takes its place.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino  # noqa: E402  after the line above
+
+PRECISIONS = {"openvino-f32": "f32", "openvino-bf16": "bf16", "openvino-f16": "f16"}
+_MOST_STREAMS = 8
+_MULTIPLE = 8  # lengths are padded to multiples of it: each shape that was not met before costs a compilation
+
+
+class FastRuntime:
+    """An OpenVINO model with inputs `input_ids` and `attention_mask`, int64 (batch, length), and one output."""
+
+    def __init__(self, model: Path, runtime: str) -> None:
+        self.places = min(cores(), _MOST_STREAMS)
+        self._compiled = openvino.Core().compile_model(
+            str(model),
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": PRECISIONS[runtime],
+                "NUM_STREAMS": self.places,
+                "INFERENCE_NUM_THREADS": self.places,
+                "ENABLE_CPU_PINNING": False,  # or the streams share one core with whatever else is pinned to it
+            },
+        )
+        self._local = threading.local()
+
+    def forward(self, tokens: Sequence[Sequence[int]]) -> Vectors:
+        """Return one unit row for each list of token ids."""
+        length = -(-max(map(len, tokens)) // _MULTIPLE) * _MULTIPLE
+        ids = np.zeros((len(tokens), length), dtype=np.int64)
+        mask = np.zeros((len(tokens), length), dtype=np.int64)
+        for row, found in enumerate(tokens):
+            ids[row, : len(found)] = found
+            mask[row, : len(found)] = 1
+        request = self._request()
+        request.infer({"input_ids": ids, "attention_mask": mask}, share_inputs=True)
+        return np.array(request.get_output_tensor(0).data, dtype=np.float32)
+
+    def _request(self) -> openvino.InferRequest:
+        """Return this thread's own request."""
+        request: openvino.InferRequest | None = getattr(self._local, "request", None)
+        if request is None:
+            request = self._local.request = self._compiled.create_infer_request()
+        return request
+
+
+def available() -> list[str]:
+    """Return the runtimes that this processor has instructions for."""
+    able = set(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    wanted = {"openvino-f32": "FP32", "openvino-bf16": "BF16", "openvino-f16": "FP16"}
+    return [runtime for runtime, ability in wanted.items() if ability in able]
