@@ -50,7 +50,7 @@ def ask(
     """
     started = time.perf_counter()
     found, words = _find(question, collection, encoder, ranking, 4 * question.top_k + 10)
-    ranked = assembly.collapse(found.passages)
+    ranked = assembly.collapse(found.passages, max(evidence.FIRST, assembly.considered(question.top_k)))
     yield Candidates(_cited([[one] for one in ranked[: question.top_k]], found, None, collection))
     shown = _cited(assembly.group(ranked, question.top_k), found, words, collection)
     reason = _reason(question, found, words, ranked)

@@ -32,25 +32,32 @@ class Block:
         return self.start + len(self.text)
 
 
-def collapse(ranked: Sequence[Ranked]) -> list[Ranked]:
-    """Leave out every passage that says the same words as a better one."""
+def collapse(ranked: Sequence[Ranked], most: int) -> list[Ranked]:
+    """Leave out every passage that says the same words as a better one, until `most` are kept."""
     kept: list[Ranked] = []
     shingles: list[frozenset[tuple[str, ...]]] = []
     for candidate in ranked:
+        if len(kept) == most:
+            break
         mine = _shingles(candidate.stored.text)
-        if not any(len(mine & theirs) >= _SAME * len(mine | theirs) for theirs in shingles):
+        if not any(_alike(mine, theirs) for theirs in shingles):
             kept.append(candidate)
             shingles.append(mine)
     return kept
 
 
+def considered(most: int) -> int:
+    """Return how many passages `group` looks at."""
+    return 2 * most
+
+
 def group(ranked: Sequence[Ranked], most: int) -> list[list[Ranked]]:
-    """Join neighbours that both rank among the first `2 * most`; return at most `most` groups, best first.
+    """Join neighbours that both rank among the first `considered`; return at most `most` groups, best first.
 
     Each group is in the order of its document, and holds at most two passages.
     """
     groups: list[list[Ranked]] = []
-    for candidate in ranked[: 2 * most]:
+    for candidate in ranked[: considered(most)]:
         near: list[list[Ranked]] = []
         for members in groups:
             if _touch(members, candidate) and sum(map(len, near)) + len(members) < _JOINED_MOST:
@@ -121,6 +128,14 @@ def _highlight(block: Block, kind: str, span: Span) -> Highlight:
         before,
         before + length,
     )
+
+
+def _alike(mine: frozenset[tuple[str, ...]], theirs: frozenset[tuple[str, ...]]) -> bool:
+    """Say whether two sets share enough of their union; sets of too different sizes cannot, which is quick to see."""
+    if min(len(mine), len(theirs)) < _SAME * max(len(mine), len(theirs)):
+        return False
+    shared = len(mine & theirs)
+    return shared >= _SAME * (len(mine) + len(theirs) - shared)
 
 
 def _shingles(text: str) -> frozenset[tuple[str, ...]]:

@@ -51,7 +51,7 @@ _NEEDS = (  # what a question asks for, and what a sentence that answers it is l
 _SENTENCES = 3  # highlighted a passage, at most
 _NEED = 0.25  # what it counts to hold that, where a sentence that holds every term of the question counts 1
 _NEIGHBOUR = 0.3  # what a neighbour's terms count: an answer often follows the sentence that names the subject
-_FIRST = 5  # passages that are judged
+FIRST = 5  # passages that are judged
 _NEUTRAL = 0.5  # the cosine similarity to assume where only words were compared
 _THRESHOLD = 7.2
 _TYPE = re.compile(r"\b(?:which|what)\s+(\w+)", re.IGNORECASE)  # of the answer, which seldom names its own type
@@ -104,7 +104,9 @@ def highlights(text: str, spans: Sequence[Span], words: Words, language: str | N
     asked = words.asked(language)
     needs = [holds for asks, holds in _NEEDS if asks.search(words.question)]
     sentences = [text[span.start : span.end] for span in spans]
-    held = [_covered(sentence, asked, language) for sentence in sentences]
+    found = [(word.start(), word.end(), _terms(word[0], language)) for word in _WORD.finditer(text)]
+    matched = [(start, end, asked.keys() & terms) for start, end, terms in found if not asked.keys().isdisjoint(terms)]
+    held = [_held(matched, span, asked) for span in spans]
     scores = [
         held[at]
         + _NEIGHBOUR * max(held[max(0, at - 1) : at] + held[at + 1 : at + 2], default=0.0)
@@ -113,7 +115,7 @@ def highlights(text: str, spans: Sequence[Span], words: Words, language: str | N
     ]
     told = [at for at, sentence in enumerate(sentences) if scores[at] > 0 and sentence.strip()]
     best = sorted(told, key=lambda at: (-scores[at], at))[:_SENTENCES]
-    terms = [Span(*found.span()) for found in _WORD.finditer(text) if asked.keys() & _terms(found[0], language)]
+    terms = [Span(start, end) for start, end, _ in matched]
     return [("sentence", _trimmed(text, spans[at])) for at in best] + [("term", span) for span in terms]
 
 
@@ -129,7 +131,7 @@ class Signals:
 
 def signals(words: Words, ranked: Sequence[Ranked]) -> Signals:
     """Measure the first passages of a ranking, which is not empty."""
-    first = ranked[:_FIRST]
+    first = ranked[:FIRST]
     texts = [(f"{one.stored.passage.header} {one.stored.text}", one.stored.document.language) for one in first]
     covered = [_covered(text, words.telling(language), language) for text, language in texts]
     coverage = max(covered)
@@ -176,13 +178,22 @@ def _counted(question: str, asked: Set[str], present: Set[str], language: str | 
     return thing is None or bool(thing & present)
 
 
+def _held(matched: Sequence[tuple[int, int, Set[str]]], span: Span, asked: Mapping[str, float]) -> float:
+    """Return the share of the question's terms, weighed, that a sentence holds."""
+    present = {term for start, _, terms in matched if span.start <= start < span.end for term in terms}
+    return _share(present, asked)
+
+
 def _covered(text: str, asked: Mapping[str, float], language: str | None) -> float:
-    present = _present(text, language)
+    return _share(_present(text, language), asked)
+
+
+def _share(present: Set[str], asked: Mapping[str, float]) -> float:
     return sum(weight for term, weight in asked.items() if term in present) / (sum(asked.values()) or 1.0)
 
 
 def _present(text: str, language: str | None) -> set[str]:
-    return {term for found in _WORD.finditer(text) for term in _terms(found[0], language)}
+    return {term for word in set(_WORD.findall(text)) for term in _terms(word, language)}
 
 
 def _trimmed(text: str, span: Span) -> Span:

@@ -40,7 +40,7 @@ def test_a_passage_that_says_the_same_as_a_better_one_is_left_out(ranked: Make) 
     """Other case, other punctuation and one changed word at the end do not make another passage."""
     copies = [LONG, LONG.upper(), LONG.replace(",", " –"), LONG.replace("return", "came")]
     given = [ranked(text, document=f"d{place}") for place, text in enumerate(copies)]
-    assert collapse(given) == given[:1]
+    assert collapse(given, 99) == given[:1]
 
 
 def test_passages_that_share_only_a_part_are_both_kept(ranked: Make) -> None:
@@ -48,23 +48,24 @@ def test_passages_that_share_only_a_part_are_both_kept(ranked: Make) -> None:
     half = LONG.split(",")[0]
     other = " ".join(reversed(LONG.split()))
     given = [ranked(text, document=text[:9]) for text in (LONG, half, other)]
-    assert collapse(given) == given
+    assert collapse(given, 99) == given
 
 
 def test_short_passages_are_compared_too(ranked: Make) -> None:
     """Fewer than three words have no triples; equal ones are one passage, others are not."""
     given = [ranked(text, document=f"d{place}") for place, text in enumerate(["Yes, sir", "yes sir!", "No, sir", "…"])]
-    assert [one.stored.text for one in collapse(given)] == ["Yes, sir", "No, sir", "…"]
+    assert [one.stored.text for one in collapse(given, 99)] == ["Yes, sir", "No, sir", "…"]
 
 
 @given(st.lists(st.text("ab \n", min_size=1, max_size=12), max_size=12))
 def test_collapsing_keeps_the_first_of_each_and_their_order(ranked: Make, texts: list[str]) -> None:
     """What is left is a part of what was given in the same order, has the best one, and collapses no further."""
     given_ = [ranked(text, document=f"d{place}") for place, text in enumerate(texts)]
-    kept = collapse(given_)
+    kept = collapse(given_, 99)
     assert kept == [one for one in given_ if one in kept]
     assert kept[:1] == given_[:1]
-    assert collapse(kept) == kept
+    assert collapse(kept, 99) == kept
+    assert collapse(given_, 2) == kept[:2]
     assert {one.stored.text for one in kept} <= set(texts)
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.types import Vectors
-from rag.encoding import Encoder, HashingEncoder, _EncoderThread, load_encoder, model_fingerprint
+from rag.encoding import Encoder, HashingEncoder, _EncoderThreads, load_encoder, model_fingerprint
 from rag.errors import ModelUnavailable
 
 ROOT = Path(__file__).parents[2]
@@ -111,13 +111,13 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return copy
 
 
-def test_a_model_is_loaded_from_a_folder(model: Encoder, copied: Callable[[str], Path]) -> None:
+def test_a_model_is_loaded_from_a_folder(model: Encoder, cache: Path, copied: Callable[[str], Path]) -> None:
     """The same files make the same encoder; another window makes another one."""
     folder = copied("shorter")
     assert model_fingerprint(folder) == model.fingerprint
     settings = folder / "sentence_bert_config.json"
     settings.write_text(json.dumps({**json.loads(settings.read_text()), "max_seq_length": 32}))
-    shorter = load_encoder(str(folder))
+    shorter = load_encoder(str(folder), cache)
     assert (shorter.window, shorter.dimension) == (32, model.dimension)
     assert shorter.fingerprint != model.fingerprint
     assert np.array_equal(shorter.encode(["Few words."], urgent=True), model.encode(["Few words."], urgent=True))
@@ -138,9 +138,7 @@ def test_the_fingerprint_names_every_file_that_decides_a_vector(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("fault", ["empty", "damaged"])
-def test_a_folder_that_holds_no_whole_model_is_refused(
-    model: Encoder, copied: Callable[[str], Path], fault: str
-) -> None:
+def test_a_folder_that_holds_no_whole_model_is_refused(cache: Path, copied: Callable[[str], Path], fault: str) -> None:
     """The error names the folder and says what to do."""
     folder = copied(fault)
     (folder / "model.safetensors").unlink()
@@ -150,7 +148,7 @@ def test_a_folder_that_holds_no_whole_model_is_refused(
     else:
         (folder / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(ModelUnavailable, match=r"cannot be loaded .*PINCITE_MODEL"):
-        load_encoder(str(folder))
+        load_encoder(str(folder), cache)
 
 
 def test_an_unknown_name_is_refused_without_the_network(tmp_path: Path) -> None:
@@ -194,86 +192,97 @@ def test_the_network_guard_has_teeth() -> None:
     assert ran.stderr.startswith("NETWORK socket.getaddrinfo")
 
 
-# The thread
+# The threads
 
 
 class Forward:
-    """A slow model: numbers its batches, and lets documents pass one micro-batch at a time."""
+    """A slow model of two places at most: numbers its batches, and lets documents pass one micro-batch at a time."""
 
-    def __init__(self) -> None:
-        self.batches: list[list[str]] = []
+    def __init__(self, places: int = 1) -> None:
+        self.places = places
+        self.batches: list[list[int]] = []  # the lengths of what came together
         self.pass_one = threading.Semaphore(0)
         self.begun = threading.Event()
 
-    def __call__(self, texts: Sequence[str]) -> Vectors:
-        """Wait for leave where the texts are documents; a row holds the length of its text."""
-        self.batches.append(list(texts))
+    def forward(self, tokens: Sequence[Sequence[int]]) -> Vectors:
+        """Wait for leave where the texts are documents, which begin with 0; a row holds the length of its text."""
+        self.batches.append([len(found) for found in tokens])
         self.begun.set()
-        if not texts[0].endswith("?"):
+        if tokens[0][0] == DOCUMENT:
             assert self.pass_one.acquire(timeout=30)
-        if "fault" in texts[0]:
+        if tokens[0][0] == FAULT:
             raise ValueError("this text cannot be encoded")
-        return np.array([[len(text), 1] for text in texts], dtype=np.float32)
+        return np.array([[len(found), 1] for found in tokens], dtype=np.float32)
+
+
+DOCUMENT, QUESTION, FAULT = 0, 1, 2
 
 
 def test_a_question_goes_before_the_documents_that_wait() -> None:
     """It is encoded after the micro-batch under way and before the next one."""
-    forward = Forward()
-    thread = _EncoderThread(forward, 2)
-    documents = threading.Thread(target=thread.encode, args=(["d" * 1_200] * 6,), kwargs={"urgent": False})
-    documents.start()
-    assert forward.begun.wait(30)
-    questions = [threading.Thread(target=thread.encode, args=([f"{n}?"],), kwargs={"urgent": True}) for n in range(3)]
-    for question in questions:
-        question.start()
-    while len(thread._urgent) < 3:
-        documents.join(0.001)
-    forward.pass_one.release()
-    for question in questions:
-        question.join(30)
-    assert documents.is_alive()
-    assert sorted(batch[0] for batch in forward.batches[1:4]) == ["0?", "1?", "2?"]
+    model = Forward()
+    threads = _EncoderThreads(lambda: model, 2, 256)
+    documents = threads.submit([[DOCUMENT] * 200] * 6, urgent=False)
+    assert model.begun.wait(30)
+    questions = [threads.submit([[QUESTION] * length], urgent=True) for length in (1, 2, 3)]
+    model.pass_one.release()
+    assert [question.result(30).tolist() for question in questions] == [[[1, 1]], [[2, 1]], [[3, 1]]]
+    assert not documents.done()
+    assert model.batches[:4] == [[200], [1], [2], [3]]
     for _ in range(6):
-        forward.pass_one.release()
-    documents.join(30)
-    assert not documents.is_alive()
+        model.pass_one.release()
+    assert documents.result(30)[:, 0].tolist() == [200] * 6
 
 
 def test_documents_are_encoded_in_batches_of_like_length_and_questions_alone() -> None:
-    """A micro-batch holds at most 512 tokens' worth of characters; a question shares a batch with nothing."""
-    forward = Forward()
-    thread = _EncoderThread(forward, 2)
+    """A micro-batch pads to at most the budget of tokens; a question shares a batch with nothing."""
+    model = Forward()
+    threads = _EncoderThreads(lambda: model, 2, 512)
     for _ in range(1_000):
-        forward.pass_one.release()
-    texts = ["x" * (1 + (n * 37) % 1_500) for n in range(60)]
-    rows = thread.encode(texts, urgent=False)
-    assert rows[:, 0].tolist() == [len(text) for text in texts]
-    assert len(forward.batches) < len(texts)
-    for batch in forward.batches:
-        assert len(batch) == 1 or len(batch) * min(256, max(map(len, batch)) // 4) <= 512
-    forward.batches.clear()
-    assert thread.encode(["a?", "bb?"], urgent=True)[:, 0].tolist() == [2, 3]
-    assert forward.batches == [["a?"], ["bb?"]]
+        model.pass_one.release()
+    texts = [[DOCUMENT] * (1 + (n * 37) % 256) for n in range(60)]
+    assert threads.submit(texts, urgent=False).result(30)[:, 0].tolist() == [len(text) for text in texts]
+    assert len(model.batches) < len(texts)
+    for batch in model.batches:
+        assert len(batch) == 1 or len(batch) * max(batch) <= 512
+    model.batches.clear()
+    assert threads.submit([[QUESTION], [QUESTION] * 2], urgent=True).result(30)[:, 0].tolist() == [1, 2]
+    assert model.batches == [[1], [2]]
 
 
 def test_a_text_that_fails_fails_for_its_caller_alone() -> None:
-    """The error reaches the one who asked, and the thread goes on."""
-    forward = Forward()
-    thread = _EncoderThread(forward, 2)
-    forward.pass_one.release()
+    """The error reaches the one who asked, and the threads go on."""
+    model = Forward(places=2)
+    threads = _EncoderThreads(lambda: model, 2, 512)
     with pytest.raises(ValueError, match="cannot be encoded"):
-        thread.encode(["a fault"], urgent=False)
-    assert thread.encode(["still here?"], urgent=True).tolist() == [[11, 1]]
+        threads.submit([[FAULT] * 300] * 5, urgent=False).result(30)
+    assert threads.submit([[QUESTION] * 11], urgent=True).result(30).tolist() == [[11, 1]]
+
+
+def test_a_model_that_cannot_be_loaded_fails_who_waits_and_is_tried_again() -> None:
+    """The error reaches every caller; a later one finds the model where it can be loaded then."""
+    faults = [ModelUnavailable("the disk is gone")]
+
+    def load() -> Forward:
+        if faults:
+            raise faults.pop()
+        return Forward()
+
+    threads = _EncoderThreads(load, 2, 512)
+    with pytest.raises(ModelUnavailable, match="disk is gone"):
+        threads.submit([[QUESTION]], urgent=True).result(30)
+    assert threads.submit([[QUESTION]], urgent=True).result(30).tolist() == [[1, 1]]
 
 
 def test_callers_at_the_same_time_get_their_own_rows() -> None:
-    """Many threads ask; nobody sees another's vectors."""
-    thread = _EncoderThread(lambda texts: np.array([[len(text), 0] for text in texts], dtype=np.float32), 2)
+    """Many threads ask a model of two places; nobody sees another's vectors."""
+    model = Forward(places=2)
+    threads = _EncoderThreads(lambda: model, 2, 64)
     wrong: list[int] = []
 
     def ask(n: int) -> None:
         for size in range(1, 20):
-            rows = thread.encode(["x" * n] * size, urgent=bool(n % 2))
+            rows = threads.submit([[QUESTION] * n] * size, urgent=bool(n % 2)).result(30)
             if rows[:, 0].tolist() != [n] * size:
                 wrong.append(n)
 
