@@ -184,6 +184,16 @@ class DocumentDeleted(Shown):
     snapshot: SnapshotOut
 
 
+class DocumentsDeleted(Shown):
+    """What a filter matched, by id up to a page of a list; nothing was deleted where `dry_run` is true."""
+
+    dry_run: bool
+    count: int
+    ids: list[str]
+    ids_left_out: int
+    snapshot: SnapshotOut
+
+
 class DocumentOut(CitedDocument):
     """A stored document without its text."""
 
@@ -297,7 +307,7 @@ class JobSummary(Shown):
 
 
 class JobOut(JobSummary):
-    """A job with its results in the order in which they came; those beyond the limit are counted only."""
+    """A job with its results in the order in which they came; those beyond the page or the limit are counted only."""
 
     results: list[JobResult]
     results_left_out: int
@@ -310,7 +320,7 @@ class JobAccepted(Shown):
 
 
 class JobList(Shown):
-    """The jobs since the start of the server, the newest first."""
+    """The jobs that are remembered, the newest first."""
 
     jobs: list[JobSummary]
 

@@ -14,6 +14,7 @@ from api.dependencies import Gate, Running
 from api.jobs import Jobs
 from api.limits import Limits
 from api.middleware import Border
+from api.once import Once
 from api.routes import ask, collections, documents, jobs, operations, page
 from api.versions import version_of
 from api.wiring import Pincite
@@ -52,7 +53,8 @@ def _running(pincite: Pincite, limits: Limits) -> Running:
         pincite=pincite,
         limits=limits,
         counters=Counters(),
-        jobs=Jobs(ingest, pincite.config_digest, limits),
+        jobs=Jobs(ingest, pincite.config_digest, limits, pincite.catalog.ledger),
+        once=Once(pincite.catalog.ledger, limits),
         questions=Gate(limits.questions_at_once, "questions", limits.wait_seconds),
         writes=Gate(limits.writes_at_once, "writes", limits.wait_seconds),
     )

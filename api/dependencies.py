@@ -14,6 +14,7 @@ from api.answers import SnapshotOut
 from api.counters import Counters
 from api.jobs import Jobs
 from api.limits import Limits
+from api.once import Once
 from api.problems import Problem
 from api.schemas import CollectionName, DocumentId
 from api.wiring import Pincite
@@ -47,6 +48,7 @@ class Running:
     limits: Limits
     counters: Counters
     jobs: Jobs
+    once: Once
     questions: Gate
     writes: Gate
     examples: dict[str, tuple[str, Sequence[str]]] = field(default_factory=dict)  # by collection: token, questions

@@ -1,6 +1,7 @@
 """Work that is answered before it is done: uploads and large batches, one after another in one thread.
 
-Jobs live in memory: the server's end ends them, and what they had added by then stays added.
+A job is on disk before it is answered. A server that ends, however it ends, leaves its jobs to the next one, which goes
+on with the file that was under way. What had been added but not yet told then comes out as unchanged.
 """
 
 from __future__ import annotations
@@ -8,111 +9,79 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 import traceback
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO, Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Literal
+
+from pydantic import TypeAdapter
 
 from api.answers import JobOut, JobResult, JobStatus, JobSummary, Progress, SnapshotOut
-from api.limits import Limits
+from api.incoming import loaded
+from api.limits import RESULTS_PAGE, Limits
 from api.problems import Problem
+from api.schemas import DocumentIn
 from api.translations import now, result_out
 from index.errors import IndexProblem
+from index.ledger import KeptJob, KeptPart, Ledger
 from rag.errors import RagProblem
 from rag.ingest import Ingest
-from rag.types import IngestResult, LoadedDocument
+from rag.types import IngestResult
 
 _log = logging.getLogger("pincite")
 _ENDED: frozenset[JobStatus] = frozenset({"done", "failed", "cancelled"})
+_SAVE_SECONDS = 0.5  # how much of a job's account a crash may lose; the documents are safe before
+DOCUMENTS: TypeAdapter[list[DocumentIn]] = TypeAdapter(list[DocumentIn])
+Given = tuple[str | None, BinaryIO]  # a file's name, or None for documents as JSON; and what is in it
 
 
-class Part(Protocol):
-    """A piece of a job: a file, or a batch of documents (then `name` is None)."""
+class _State(JobSummary):
+    """A job as it is stored."""
 
-    @property
-    def name(self) -> str | None:
-        """The file's name."""
-        ...
-
-    def results(self, ingest: Ingest) -> Iterator[IngestResult]:
-        """Add its documents and yield what became of each."""
-        ...
-
-    def close(self) -> None:
-        """Let go of what it holds."""
-        ...
-
-
-class FilePart:
-    """One file that was sent; its name is data and is never opened as a path."""
-
-    def __init__(self, name: str, stream: BinaryIO) -> None:
-        self.name, self._stream = name, stream
-
-    def results(self, ingest: Ingest) -> Iterator[IngestResult]:
-        """Read the file once, when its turn has come."""
-        yield from ingest.file(self._stream.read(), name=self.name)
-
-    def close(self) -> None:
-        """Delete the temporary file."""
-        self._stream.close()
-
-
-class DocumentsPart:
-    """Documents that were sent as JSON."""
-
-    name = None
-
-    def __init__(self, documents: Sequence[LoadedDocument | IngestResult]) -> None:
-        self._documents = documents
-
-    def results(self, ingest: Ingest) -> Iterator[IngestResult]:
-        """Add the documents in their order."""
-        yield from ingest.documents(self._documents, raw_ids=False)
-
-    def close(self) -> None:
-        """Let the documents go."""
-        self._documents = ()
+    cancelling: bool = False  # it was asked to end and has not yet
 
 
 class Job:
     """One job; every change raises `version`, which followers watch."""
 
-    def __init__(self, kind: Literal["upload", "documents"], collection: str, parts: Sequence[Part], most: int) -> None:
-        self.id = f"job_{uuid.uuid4().hex}"
-        self.collection, self.parts, self.version = collection, parts, 0
+    def __init__(self, kept: KeptJob, ledger: Ledger, most: int) -> None:
+        """Take up a job as the ledger has it; `most` results of it are kept."""
+        self.id, self.parts, self.version = kept.id, kept.parts, 0
         self.cancelled = threading.Event()
-        self._lock = threading.Lock()
-        self._results: list[JobResult] = []
-        self._most, self._left_out = most, 0
-        progress = Progress(files=len(parts), files_done=0, documents=0, passages=0, failed=0, current=None)
-        self._state = JobSummary(
-            id=self.id,
-            kind=kind,
-            collection=collection,
-            status="queued",
-            created=now(),
-            started=None,
-            finished=None,
-            progress=progress,
-            problem=None,
-            snapshot=None,
-        )
+        self._kept, self._ledger, self._most = kept, ledger, most
+        self._lock = threading.RLock()
+        self._fresh: list[str] = []  # results that the ledger does not have yet
+        self._saved = time.monotonic()
+        self._state = _State.model_validate_json(kept.state)
+        if self._state.cancelling:
+            self.cancelled.set()
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
         return self._state.status in _ENDED
 
+    @property
+    def done_before(self) -> tuple[int, int]:
+        """How many parts are done, and how many results of the next one are told already."""
+        return self._kept.parts_done, self._kept.told
+
     def summary(self) -> JobSummary:
         """Return the present state without the results."""
-        return self._state
+        return JobSummary(**self._state.model_dump(exclude={"cancelling"}))
 
-    def shown(self) -> JobOut:
-        """Return the present state with the results."""
+    def shown(self, after: int = 0) -> JobOut:
+        """Return the present state with the results that come after the first `after`, a page of them at most."""
         with self._lock:
-            return JobOut(**dict(self._state), results=list(self._results), results_left_out=self._left_out)
+            found = list(self._ledger.job_results(self.id, after, RESULTS_PAGE))
+            found += self._fresh[max(0, after - self._kept.results) :][: RESULTS_PAGE - len(found)]
+            progress = self._state.progress
+            left_out = max(0, progress.documents + progress.failed - after - len(found))
+            results = [JobResult.model_validate_json(one) for one in found]
+            return JobOut(**dict(self.summary()), results=results, results_left_out=left_out)
 
     def change(self, **changes: object) -> None:
         """Set fields of the state."""
@@ -122,65 +91,104 @@ class Job:
 
     def advance(self, **changes: object) -> None:
         """Set fields of the progress."""
-        self.change(progress=self._state.progress.model_copy(update=changes))
+        with self._lock:
+            self.change(progress=self._state.progress.model_copy(update=changes))
 
     def end(self, status: JobStatus, problem: str | None = None) -> None:
-        """Reach an end; the first one stays."""
-        if not self.ended:
-            self.advance(current=None)
-            self.change(status=status, problem=problem, finished=now())
-
-    def record(self, result: JobResult) -> None:
-        """Keep a result, or count it where there are too many, and add it to the progress."""
+        """Reach an end and store it; the first one stays."""
         with self._lock:
-            if len(self._results) < self._most:
-                self._results.append(result)
-            else:
-                self._left_out += 1
-        before = self._state.progress
-        failed = result.status == "failed"
-        self.advance(
-            documents=before.documents + (not failed),
-            passages=before.passages + result.passages,
-            failed=before.failed + failed,
-        )
+            if not self.ended:
+                self.advance(current=None)
+                self.change(status=status, problem=problem, finished=now(), cancelling=False)
+                self.save()
+
+    def cancel(self) -> None:
+        """Ask a running job to end, also if it is another process that goes on with it."""
+        with self._lock:
+            if not self.ended:
+                self.cancelled.set()
+                self.change(cancelling=True)
+                self.save()
+
+    def record(self, place: int, result: JobResult) -> None:
+        """Note a result of the part at `place`; the parts before it are done then."""
+        with self._lock:
+            if self._kept.results + len(self._fresh) < self._most:
+                self._fresh.append(result.model_dump_json())
+            done, told = self.done_before
+            self._kept = replace(self._kept, parts_done=place, told=told + 1 if place == done else 1)
+            before, failed = self._state.progress, result.status == "failed"
+            self.advance(
+                files_done=place,
+                documents=before.documents + (not failed),
+                passages=before.passages + result.passages,
+                failed=before.failed + failed,
+            )
+
+    def save(self, *, seldom: bool = False) -> None:
+        """Store where the job is; `seldom` only where that is a while ago."""
+        with self._lock:
+            if seldom and time.monotonic() - self._saved < _SAVE_SECONDS:
+                return
+            kept = replace(
+                self._kept,
+                state=self._state.model_dump_json(),
+                ended=self.ended,
+                results=self._kept.results + len(self._fresh),
+            )
+            self._ledger.save_job(kept, self._fresh)
+            self._kept, self._fresh, self._saved = kept, [], time.monotonic()
 
 
 class Jobs:
-    """The queue, its one worker thread, and the jobs since the start; a bounded number of each."""
+    """The queue, its one worker thread, and the jobs that are remembered; a bounded number of each."""
 
-    def __init__(self, ingest: Callable[[str], Ingest], config: str, limits: Limits) -> None:
+    def __init__(self, ingest: Callable[[str], Ingest], config: str, limits: Limits, ledger: Ledger) -> None:
         """`ingest` opens a collection by name for adding."""
-        self._ingest, self._config, self._limits = ingest, config, limits
+        self._ingest, self._config, self._limits, self._ledger = ingest, config, limits, ledger
         self._jobs: dict[str, Job] = {}
         self._waiting: deque[Job] = deque()
+        self._coming = 0  # jobs that are being written to disk
         self._wake = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the worker."""
+        """Take up the jobs that are stored and start the worker."""
+        for kept in self._ledger.jobs():
+            job = Job(kept, self._ledger, self._limits.job_results)
+            self._jobs[job.id] = job
+            if job.cancelled.is_set():
+                job.end("cancelled")
+            elif not job.ended:
+                job.change(status="queued")
+                self._waiting.append(job)
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
         self._thread.start()
 
     def stop(self, seconds: float = 5.0) -> None:
-        """Cancel everything and wait for the worker, `seconds` at most."""
+        """Take nothing more and wait for the worker, `seconds` at most; what is not done stays stored."""
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
-        for job in list(self._jobs.values()):
-            self.cancel(job)
         if self._thread is not None:
             self._thread.join(seconds)
 
-    def submit(self, kind: Literal["upload", "documents"], collection: str, parts: Sequence[Part]) -> Job:
-        """Queue a job; raises Problem 503 when too many wait (then its parts are closed)."""
-        job = Job(kind, collection, parts, self._limits.job_results)
+    def submit(self, kind: Literal["upload", "documents"], collection: str, given: Sequence[Given]) -> Job:
+        """Store a job and queue it; raises Problem 503 when too many wait, and StorageFull."""
         with self._wake:
-            if len(self._waiting) >= self._limits.jobs_waiting or self._stopping:
-                _close(job)
+            if len(self._waiting) + self._coming >= self._limits.jobs_waiting or self._stopping:
                 detail = f"{len(self._waiting)} jobs wait already; try again when one has ended."
                 raise Problem(503, "busy", detail, limit=self._limits.jobs_waiting, retry_after=5)
+            self._coming += 1
+        try:
+            state = _new_state(kind, collection, len(given))
+            kept = self._ledger.add_job(state.id, state.model_dump_json(), given)
+        finally:
+            with self._wake:
+                self._coming -= 1
+        job = Job(kept, self._ledger, self._limits.job_results)
+        with self._wake:
             self._jobs[job.id] = job
             self._waiting.append(job)
             self._wake.notify()
@@ -190,9 +198,7 @@ class Jobs:
         """Return a job by id; raises Problem 404."""
         job = self._jobs.get(job_id)
         if job is None:
-            raise Problem(
-                404, "job_missing", "There is no such job; jobs end with the server, and old ones are let go."
-            )
+            raise Problem(404, "job_missing", "There is no such job; jobs that ended long ago are let go.")
         return job
 
     def all(self) -> Sequence[Job]:
@@ -201,13 +207,15 @@ class Jobs:
             return list(reversed(self._jobs.values()))
 
     def cancel(self, job: Job) -> None:
-        """Ask a job to end: at once while it waits, after the document under way while it runs."""
-        job.cancelled.set()
+        """Ask a job to end: at once while it waits, after the documents under way while it runs."""
         with self._wake:
-            if job in self._waiting:
+            waits = job in self._waiting
+            if waits:
                 self._waiting.remove(job)
-                _close(job)
-                job.end("cancelled")
+        if waits:
+            job.end("cancelled")
+        else:
+            job.cancel()
 
     def _work(self) -> None:
         while True:
@@ -216,24 +224,31 @@ class Jobs:
                 if self._stopping:
                     return
                 job = self._waiting.popleft()
-                job.change(status="running", started=now())
+                job.change(status="running", started=job.summary().started or now())
             try:
                 self._run(job)
-            finally:
-                _close(job)
                 self._forget()
+            except IndexProblem:  # the end cannot be stored now: the next start does the rest of the job again
+                _log.error("%s %s", job.id, json.dumps(traceback.format_exc()))
 
     def _run(self, job: Job) -> None:
         try:
-            ingest = self._ingest(job.collection)
-            for part in job.parts:
-                if job.cancelled.is_set():
+            ingest = self._ingest(job.summary().collection)
+            for place, result in _Rest(job, self._ledger).results(ingest):
+                job.record(place, result)
+                if job.cancelled.is_set() or self._stopping:
                     break
-                job.advance(current=part.name)
-                _run_part(job, part, ingest)
                 job.change(snapshot=SnapshotOut(token=ingest.token, config=self._config))
-            job.end("cancelled" if job.cancelled.is_set() else "done")
-        except IndexProblem as problem:
+                job.save(seldom=True)
+            job.change(snapshot=SnapshotOut(token=ingest.token, config=self._config))
+            if job.cancelled.is_set():
+                job.end("cancelled")
+            elif self._stopping:
+                job.save()
+            else:
+                job.advance(files_done=len(job.parts))
+                job.end("done")
+        except (IndexProblem, RagProblem) as problem:
             job.end("failed", str(problem))
         except Exception:
             _log.error("%s %s", job.id, json.dumps(traceback.format_exc()))
@@ -243,29 +258,73 @@ class Jobs:
         """Let the oldest ended jobs go."""
         with self._wake:
             ended = [job.id for job in self._jobs.values() if job.ended]
-            for job_id in ended[: max(0, len(ended) - self._limits.jobs_kept)]:
+            gone = ended[: max(0, len(ended) - self._limits.jobs_kept)]
+            for job_id in gone:
                 del self._jobs[job_id]
+        if gone:
+            self._ledger.forget_jobs(gone)
 
 
-def _run_part(job: Job, part: Part, ingest: Ingest) -> None:
-    """Add one part; a file that cannot be read fails alone, a store that cannot be written fails the job."""
-    try:
-        for result in part.results(ingest):
-            job.record(_told(part, result))
-            if job.cancelled.is_set():
-                return
-    except RagProblem as problem:
-        job.record(_told(part, IngestResult("", "failed", problem=str(problem))))
-    job.advance(files_done=job.summary().progress.files_done + 1)
+@dataclass(frozen=True, slots=True)
+class _SpooledFile:
+    """A file of a job; its name is data and is never opened as a path."""
+
+    job: Job
+    ledger: Ledger
+    part: KeptPart
+
+    @property
+    def name(self) -> str:
+        """The name that it was sent under."""
+        return self.part.name or ""
+
+    def read(self) -> bytes:
+        """Read it once, when its turn has come."""
+        self.job.advance(current=self.part.name)
+        return self.ledger.part(self.job.id, self.part)
 
 
-def _told(part: Part, result: IngestResult) -> JobResult:
+class _Rest:
+    """What of a job is still to be done."""
+
+    def __init__(self, job: Job, ledger: Ledger) -> None:
+        self._job, self._ledger = job, ledger
+
+    def results(self, ingest: Ingest) -> Iterator[tuple[int, JobResult]]:
+        """Add the documents and yield what became of each, with the place of its part; those told before are cut."""
+        done, told = self._job.done_before
+        for number, (place, result) in enumerate(self._ingested(ingest, done)):
+            if number >= told:
+                yield place, _told(self._job.parts[place].name, result)
+
+    def _ingested(self, ingest: Ingest, done: int) -> Iterator[tuple[int, IngestResult]]:
+        parts = self._job.parts[done:]
+        if self._job.summary().kind == "upload":
+            files = (_SpooledFile(self._job, self._ledger, part) for part in parts)
+            yield from ((done + place, result) for place, result in ingest.files(files))
+        for place, part in enumerate(parts if self._job.summary().kind == "documents" else (), start=done):
+            documents = DOCUMENTS.validate_json(self._ledger.part(self._job.id, part), strict=True)
+            given = (loaded(document) for document in documents)
+            yield from ((place, result) for result in ingest.documents(given, raw_ids=False))
+
+
+def _new_state(kind: Literal["upload", "documents"], collection: str, parts: int) -> _State:
+    return _State(
+        id=f"job_{uuid.uuid4().hex}",
+        kind=kind,
+        collection=collection,
+        status="queued",
+        created=now(),
+        started=None,
+        finished=None,
+        progress=Progress(files=parts, files_done=0, documents=0, passages=0, failed=0, current=None),
+        problem=None,
+        snapshot=None,
+    )
+
+
+def _told(name: str | None, result: IngestResult) -> JobResult:
     """Return a result under its file; a file that failed as a whole has a name, but no document and so no id."""
     told = result_out(result)
-    document_id = None if told.status == "failed" and told.id == part.name else told.id
-    return JobResult(**{**dict(told), "file": part.name, "id": document_id})
-
-
-def _close(job: Job) -> None:
-    for part in job.parts:
-        part.close()
+    document_id = None if told.status == "failed" and told.id == name else told.id
+    return JobResult(**{**dict(told), "file": name, "id": document_id})

@@ -15,6 +15,7 @@ SEARCH_TOP_K: Final = 1_000
 HISTORY_TURNS: Final = 64
 HISTORY_BYTES: Final = 65_536  # of UTF-8, all turns together
 LIST_PAGE: Final = 1_000  # documents on one page of a list
+RESULTS_PAGE: Final = 10_000  # results of a job in one answer
 JSON_DEPTH: Final = 200  # arrays and objects within one another
 
 
@@ -29,7 +30,9 @@ class Limits:
     writes_at_once: int = 4
     jobs_waiting: int = 32
     jobs_kept: int = 100  # finished ones
-    job_results: int = 10_000  # per job; what is beyond is counted, not kept
+    job_results: int = 100_000  # per job; what is beyond is counted, not kept
+    idempotency_keys: int = 10_000
+    idempotency_hours: int = 24
     wait_seconds: float = 2.0  # for a place among the questions or writes at once, before 503
 
 
@@ -45,6 +48,7 @@ def named_limits(limits: Limits) -> dict[str, int | float]:
         "history_turns": HISTORY_TURNS,
         "history_bytes": HISTORY_BYTES,
         "list_page": LIST_PAGE,
+        "results_page": RESULTS_PAGE,
         "json_depth": JSON_DEPTH,
     }
     return {**fixed, **asdict(limits)}

@@ -200,5 +200,13 @@ class DocumentsRequest(Strict):
     wait: bool = True
 
 
+class DeleteRequest(Strict):
+    """Which documents to delete; with `dry_run` they are only counted and named."""
+
+    collection: CollectionName = "default"
+    filter: Filter
+    dry_run: bool = False
+
+
 class CollectionSettings(Strict):
     """The settings of a collection; there are none yet."""

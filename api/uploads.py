@@ -1,13 +1,14 @@
-"""Multipart uploads: read strictly, spooled to temporary files, turned into the parts of a job."""
+"""Multipart uploads: read strictly, spooled to temporary files, turned into names and streams."""
 
 from __future__ import annotations
+
+from typing import BinaryIO
 
 from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from api.jobs import FilePart
 from api.limits import Limits
 from api.problems import Problem
 from api.schemas import CollectionName
@@ -26,7 +27,7 @@ class _WholeParser(MultiPartParser):
         self.whole = True
 
 
-async def read_upload(request: Request, limits: Limits) -> tuple[str, list[FilePart]]:
+async def read_upload(request: Request, limits: Limits) -> tuple[str, list[tuple[str, BinaryIO]]]:
     """Return the collection's name and the files of a multipart body.
 
     Raises Problem: 400 malformed or cut short, 413 too many files, 422 without files, with an unknown or repeated
@@ -74,18 +75,18 @@ def _collection(form: FormData) -> str:
         raise Problem(422, "invalid_value", detail, field="collection") from error
 
 
-def _files(form: FormData) -> list[FilePart]:
-    parts = []
+def _files(form: FormData) -> list[tuple[str, BinaryIO]]:
+    files: list[tuple[str, BinaryIO]] = []
     for field, value in form.multi_items():
         if field == "files" and isinstance(value, UploadFile):
             if not value.filename:
                 raise Problem(422, "missing_field", "files: every file needs a file name.", field="files")
-            parts.append(FilePart(value.filename, value.file))
+            files.append((value.filename, value.file))
         elif field != "collection":
             shown = field[:100]
             raise Problem(
                 422, "unknown_field", f"{shown!r} is no field; send files and perhaps collection.", field=shown
             )
-    if not parts:
+    if not files:
         raise Problem(422, "missing_field", "files: send at least one file under this name.", field="files")
-    return parts
+    return files

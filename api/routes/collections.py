@@ -8,13 +8,13 @@ from fastapi import APIRouter, Response
 
 from api.answers import CollectionDropped, CollectionList, CollectionOut
 from api.dependencies import CollectionPath, Running, RunningParts
+from api.once import IDEMPOTENT, OnceRoute
 from api.openapi import problems
 from api.schemas import CollectionSettings
-from api.strict import StrictRoute
 from api.translations import collection_out, summary_out
 from rag.ask import examples
 
-router = APIRouter(route_class=StrictRoute, tags=["collections"])
+router = APIRouter(route_class=OnceRoute, tags=["collections"])
 
 
 @router.get("/v1/collections", responses=problems())
@@ -48,6 +48,7 @@ def _examples(name: str, token: str, running: Running) -> Sequence[str]:
 @router.put(
     "/v1/collections/{name}",
     responses={201: {"model": CollectionOut, "description": "It is new."}, **problems(409, 415, 507)},
+    openapi_extra=IDEMPOTENT,
 )
 def put_collection(
     name: CollectionPath, running: RunningParts, response: Response, body: CollectionSettings | None = None
@@ -59,7 +60,7 @@ def put_collection(
     return _described(name, running)
 
 
-@router.delete("/v1/collections/{name}", responses=problems(404, 409, 507))
+@router.delete("/v1/collections/{name}", responses=problems(404, 409, 507), openapi_extra=IDEMPOTENT)
 def drop_collection(name: CollectionPath, running: RunningParts) -> CollectionDropped:
     """Drop a collection with all its documents; `default` is there again at once, empty."""
     with running.writes.place():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from typing import Annotated
 from urllib.parse import quote, unquote
 
@@ -14,6 +15,7 @@ from api.answers import (
     DocumentDeleted,
     DocumentList,
     DocumentOut,
+    DocumentsDeleted,
     DocumentsOut,
     DocumentWritten,
     JobAccepted,
@@ -21,12 +23,13 @@ from api.answers import (
 )
 from api.dependencies import DocumentPath, InCollection, Running, RunningParts
 from api.incoming import loaded
-from api.jobs import DocumentsPart, Job
+from api.jobs import DOCUMENTS, Job
 from api.limits import LIST_PAGE
+from api.once import IDEMPOTENT, OnceRoute, idempotency_key, upload_digest
 from api.openapi import problems
 from api.problems import Problem
-from api.schemas import DocumentId, DocumentIn, DocumentsRequest
-from api.strict import Handler, QueryInteger, StrictRoute, media_type, parse_json
+from api.schemas import DeleteRequest, DocumentId, DocumentIn, DocumentsRequest
+from api.strict import Handler, QueryInteger, media_type, parse_json
 from api.translations import as_json, document_out, result_out
 from api.uploads import read_upload
 from index.errors import FilterInvalid
@@ -55,7 +58,7 @@ _SAFE_TYPES = {"text/plain", "text/markdown", "application/pdf", "application/js
 _OCTETS = "application/octet-stream"
 
 
-class _UploadRoute(StrictRoute):
+class _UploadRoute(OnceRoute):
     """Takes multipart beside the JSON that the route declares."""
 
     def get_route_handler(self) -> Handler:
@@ -69,7 +72,7 @@ class _UploadRoute(StrictRoute):
         return handle
 
 
-router = APIRouter(route_class=StrictRoute, tags=["documents"])
+router = APIRouter(route_class=OnceRoute, tags=["documents"])
 batches = APIRouter(route_class=_UploadRoute, tags=["documents"])
 
 
@@ -77,14 +80,15 @@ batches = APIRouter(route_class=_UploadRoute, tags=["documents"])
     "/v1/documents",
     response_model=DocumentsOut,
     responses={202: {"model": JobAccepted, "description": "A job does it."}, **problems(404, 409, 415, 507)},
-    openapi_extra={"requestBody": {"content": _UPLOAD}},
+    openapi_extra={"requestBody": {"content": _UPLOAD}, **IDEMPOTENT},
 )
 def add_documents(body: DocumentsRequest, running: RunningParts) -> DocumentsOut | Response:
     """Add or replace documents; each succeeds or fails alone. Files are sent as multipart and always become a job."""
     collection = running.collection(body.collection)
-    given = [loaded(document) for document in body.documents]
     if not body.wait:
-        return _accepted(running.jobs.submit("documents", body.collection, [DocumentsPart(given)]))
+        documents = BytesIO(DOCUMENTS.dump_json(body.documents))
+        return _accepted(running.jobs.submit("documents", body.collection, [(None, documents)]))
+    given = [loaded(document) for document in body.documents]
     with running.writes.place():
         ingest = Ingest(collection, running.pincite.encoder)
         results = [result_out(result) for result in ingest.documents(given, raw_ids=False)]
@@ -93,14 +97,21 @@ def add_documents(body: DocumentsRequest, running: RunningParts) -> DocumentsOut
 
 async def _upload(request: Request) -> Response:
     running: Running = request.app.state.running
+    key = idempotency_key(request)
     name, files = await read_upload(request, running.limits)
-    try:
-        await run_in_threadpool(running.collection, name)
+
+    def submitted() -> Response:
+        running.collection(name)  # raises what a 404 tells
         return _accepted(running.jobs.submit("upload", name, files))
-    except Exception:
-        for file in files:
-            file.close()
-        raise
+
+    try:
+        if key is None:
+            return await run_in_threadpool(submitted)
+        digest = await run_in_threadpool(upload_digest, name, files)
+        return await running.once.answer(key, digest, lambda: run_in_threadpool(submitted))
+    finally:
+        for _, stream in files:
+            stream.close()
 
 
 def _accepted(job: Job) -> Response:
@@ -108,7 +119,7 @@ def _accepted(job: Job) -> Response:
     return JSONResponse(as_json(accepted), 202, {"Location": f"/v1/jobs/{job.id}"})
 
 
-@router.put("/v1/documents/{id}", responses=problems(404, 409, 415, 507))
+@router.put("/v1/documents/{id}", responses=problems(404, 409, 415, 507), openapi_extra=IDEMPOTENT)
 def put_document(
     document_id: DocumentPath, body: DocumentIn, running: RunningParts, collection: InCollection = "default"
 ) -> DocumentWritten:
@@ -204,7 +215,7 @@ def _attachment(document: DocumentInfo) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-@router.delete("/v1/documents/{id}", responses=problems(404, 409, 507))
+@router.delete("/v1/documents/{id}", responses=problems(404, 409, 507), openapi_extra=IDEMPOTENT)
 def delete_document(
     document_id: DocumentPath, running: RunningParts, collection: InCollection = "default"
 ) -> DocumentDeleted:
@@ -214,3 +225,22 @@ def delete_document(
     with running.writes.place():
         written = place.delete([document_id])
     return DocumentDeleted(id=document_id, status="deleted", snapshot=running.snapshot(written.token))
+
+
+@router.post("/v1/documents/delete", responses=problems(404, 409, 415, 507), openapi_extra=IDEMPOTENT)
+def delete_documents(body: DeleteRequest, running: RunningParts) -> DocumentsDeleted:
+    """Delete every document that a filter matches; with `dry_run` say which they are and delete nothing."""
+    place = running.collection(body.collection)
+    ids = place.document_ids(body.filter.root)
+    token = place.token
+    if not body.dry_run:
+        with running.writes.place():
+            for start in range(0, len(ids), LIST_PAGE):
+                token = place.delete(ids[start : start + LIST_PAGE]).token
+    return DocumentsDeleted(
+        dry_run=body.dry_run,
+        count=len(ids),
+        ids=list(ids[:LIST_PAGE]),
+        ids_left_out=max(0, len(ids) - LIST_PAGE),
+        snapshot=running.snapshot(token),
+    )

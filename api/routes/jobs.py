@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.concurrency import run_in_threadpool
 
 from api.answers import JobList, JobOut
 from api.dependencies import RunningParts
 from api.events import HEARTBEAT, HEARTBEAT_SECONDS, event, event_response
 from api.jobs import Job
 from api.openapi import EVENT_STREAM, problems
-from api.strict import QueryBoolean, StrictRoute
+from api.strict import QueryBoolean, QueryInteger, StrictRoute
 from api.translations import as_json
 
 _POLL_SECONDS = 0.1
@@ -26,14 +27,18 @@ JobPath = Annotated[str, Path(alias="id", description="The job's id.", max_lengt
 
 @router.get("/v1/jobs", responses=problems())
 def list_jobs(running: RunningParts) -> JobList:
-    """List the jobs since the start of the server, the newest first, without their results."""
+    """List the jobs that are remembered, the newest first, without their results."""
     return JobList(jobs=[job.summary() for job in running.jobs.all()])
 
 
 @router.get("/v1/jobs/{id}", responses=problems(404))
-def get_job(job_id: JobPath, running: RunningParts) -> JobOut:
+def get_job(
+    job_id: JobPath,
+    running: RunningParts,
+    after: Annotated[QueryInteger, Query(ge=0, description="Leave out that many results, told before.")] = 0,
+) -> JobOut:
     """Return a job with the results so far."""
-    return running.jobs.get(job_id).shown()
+    return running.jobs.get(job_id).shown(after)
 
 
 @router.delete("/v1/jobs/{id}", responses=problems(404))
@@ -67,7 +72,7 @@ async def job_events(job: Job, *, follow: bool, heartbeat: float = HEARTBEAT_SEC
             yield event("progress", json.dumps(as_json(job.summary())))
             told, last = version, time.monotonic()
         if ended:
-            yield event("done", json.dumps(as_json(job.shown())))
+            yield event("done", json.dumps(as_json(await run_in_threadpool(job.shown))))
         if ended or not follow:
             return
         if time.monotonic() - last >= heartbeat:

@@ -25,6 +25,7 @@ OPERATIONS = {
     ("post", "/v1/search"),
     ("post", "/v1/citations/verify"),
     ("post", "/v1/documents"),
+    ("post", "/v1/documents/delete"),
     ("get", "/v1/documents"),
     ("put", "/v1/documents/{id}"),
     ("get", "/v1/documents/{id}"),

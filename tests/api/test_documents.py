@@ -325,3 +325,40 @@ def test_an_unknown_document_is_404_and_a_bad_id_422(client: TestClient, path: s
     assert (missing.status_code, missing.json()["code"]) == (404, "document_missing")
     assert client.get(f"/v1/documents/a%20b{path}").status_code == 422
     assert client.get(f"/v1/documents/{'x' * 201}{path}").status_code == 422
+
+
+ENGLISH = {"field": "language", "eq": "en"}
+
+
+def test_delete_by_filter_says_first_what_it_would_do(client: TestClient) -> None:
+    """`dry_run` counts and names, and everything is there still; without it the same documents go, and no other."""
+    dry = client.post("/v1/documents/delete", json={"filter": ENGLISH, "dry_run": True}).json()
+    assert (dry["dry_run"], dry["count"], dry["ids"], dry["ids_left_out"]) == (True, 2, ["bridge", "dialogue"], 0)
+    assert client.get("/v1/documents/bridge").status_code == 200
+    done = client.post("/v1/documents/delete", json={"filter": ENGLISH}).json()
+    assert (done["dry_run"], done["count"], done["ids"]) == (False, 2, ["bridge", "dialogue"])
+    assert [one["id"] for one in client.get("/v1/documents").json()["documents"]] == ["honig"]
+    asked = client.post("/v1/ask", json={"query": "trams", "at_least": done["snapshot"]["token"]})
+    assert asked.json()["snapshot"] == done["snapshot"]
+    again = client.post("/v1/documents/delete", json={"filter": ENGLISH}).json()
+    assert (again["count"], again["ids"], again["snapshot"]) == (0, [], done["snapshot"])
+
+
+@pytest.mark.parametrize("body", [{}, {"filter": None}, {"filter": {}}, {"filter": {"and": []}}, {"filter": []}])
+def test_deleting_without_a_filter_is_refused(client: TestClient, body: dict[str, Any]) -> None:
+    """Nothing is taken for everything."""
+    response = client.post("/v1/documents/delete", json=body)
+    assert response.status_code == 422
+    assert response.json()["field"].startswith("filter")
+    assert len(client.get("/v1/documents").json()["documents"]) == 3
+
+
+def test_what_a_filter_deletes_is_named_up_to_a_page(empty: TestClient) -> None:
+    """Ids beyond it are counted, and deleted too."""
+    for start in (0, 600):
+        batch = [{"id": f"d{n:04}", "text": f"text {n}"} for n in range(start, start + 600)]
+        assert empty.post("/v1/documents", json={"documents": batch}).status_code == 200
+    body = {"filter": {"field": "document_id", "gte": "d0001"}}
+    done = empty.post("/v1/documents/delete", json=body).json()
+    assert (done["count"], len(done["ids"]), done["ids_left_out"]) == (1199, 1000, 199)
+    assert [one["id"] for one in empty.get("/v1/documents").json()["documents"]] == ["d0000"]

@@ -2,23 +2,59 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.jobs import Jobs
-from api.limits import Limits
 from api.problems import Problem
 from api.routes.jobs import job_events
-from rag.ingest import Ingest
-from rag.types import IngestResult
+from api.settings import Settings
+from api.wiring import Pincite
+from index.catalog import Catalog
+from index.types import Vectors
+from rag.encoding import HashingEncoder
 
 ENDED = {"done", "failed", "cancelled"}
+
+
+class GatedEncoder(HashingEncoder):
+    """Stops before a text with the word "slow" until it is let on, and breaks at one with the word "broken"."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
+        """Encode as usual, in the end."""
+        if any("slow" in text for text in texts):
+            self.begun.set()
+            assert self.go_on.wait(20)
+        if any("broken" in text for text in texts):
+            raise RuntimeError("secret detail")
+        return super().encode(texts, urgent=urgent)
+
+
+@pytest.fixture
+def gate() -> Iterator[GatedEncoder]:
+    """The encoder of the service; in the end it lets everything on."""
+    encoder = GatedEncoder()
+    yield encoder
+    encoder.go_on.set()
+
+
+@pytest.fixture
+def pincite(tmp_path: Path, gate: GatedEncoder) -> Iterator[Pincite]:
+    """The parts of a service over an empty data folder."""
+    with Catalog(tmp_path / "data", encoder=gate.fingerprint, dimension=gate.dimension) as catalog:
+        yield Pincite(Settings(data=tmp_path / "data"), catalog, gate)
 
 
 def upload(client: TestClient, *files: tuple[str, bytes], **fields: str) -> Any:
@@ -169,34 +205,6 @@ def test_follow_is_true_or_false(empty: TestClient, value: str) -> None:
     assert empty.get(f"/v1/jobs/{job_id}/events?follow={value}").status_code == 422
 
 
-class SlowPart:
-    """A part that waits to be let on between its two documents."""
-
-    name = "slow.txt"
-
-    def __init__(self) -> None:
-        self.begun, self.go_on, self.closed = threading.Event(), threading.Event(), threading.Event()
-
-    def results(self, ingest: Ingest) -> Iterator[IngestResult]:
-        """Yield two documents, the second once it may."""
-        self.begun.set()
-        yield IngestResult("first", "added", 1, "0" * 64)
-        self.go_on.wait(20)
-        yield IngestResult("second", "added", 1, "0" * 64)
-
-    def close(self) -> None:
-        """Note that it was let go."""
-        self.closed.set()
-
-
-class BrokenPart(SlowPart):
-    """A part that fails in a way that nobody foresaw."""
-
-    def results(self, ingest: Ingest) -> Iterator[IngestResult]:
-        """Fail."""
-        raise RuntimeError("secret detail")
-
-
 @pytest.fixture
 def jobs(empty: TestClient) -> Jobs:
     """The jobs of a running service."""
@@ -204,113 +212,125 @@ def jobs(empty: TestClient) -> Jobs:
     return found
 
 
-def test_a_running_job_is_cancelled_after_the_document_under_way(empty: TestClient, jobs: Jobs) -> None:
-    """DELETE asks it to end; what it had added stays in its results."""
-    part = SlowPart()
-    job = jobs.submit("upload", "default", [part, SlowPart()])
-    assert part.begun.wait(20)
-    assert empty.get(f"/v1/jobs/{job.id}").json()["progress"]["current"] == "slow.txt"
-    assert empty.delete(f"/v1/jobs/{job.id}").json()["status"] == "running"
-    part.go_on.set()
-    ended = finished(empty, job.id)
+@pytest.fixture
+def spool(tmp_path: Path) -> Callable[[], list[str]]:
+    """A function that names the files in which jobs keep what they were given."""
+    return lambda: sorted(file.name for file in (tmp_path / "data" / "jobs").glob("*"))
+
+
+def started(client: TestClient, *files: tuple[str, bytes]) -> str:
+    """Send files and return the id of their job."""
+    response = upload(client, *files)
+    assert response.status_code == 202, response.text
+    found: str = response.json()["job"]["id"]
+    return found
+
+
+def test_a_running_job_is_cancelled_after_the_documents_under_way(
+    empty: TestClient, gate: GatedEncoder, spool: Callable[[], list[str]]
+) -> None:
+    """DELETE asks it to end; what it had added stays in its results, and what it was given is erased."""
+    job_id = started(
+        empty, ("slow.txt", b"slow words"), ("b.txt", b"slow too, and " + b"long " * 60_000), ("c.txt", b"c")
+    )
+    assert gate.begun.wait(20)
+    assert empty.get(f"/v1/jobs/{job_id}").json()["progress"]["current"]
+    assert empty.delete(f"/v1/jobs/{job_id}").json()["status"] == "running"
+    assert spool() == [job_id]
+    gate.go_on.set()
+    ended = finished(empty, job_id)
     assert ended["status"] == "cancelled"
-    assert [one["id"] for one in ended["results"]] == ["first", "second"]
-    assert part.closed.wait(20)
+    assert [one["id"] for one in ended["results"]] == ["slow.txt"]
+    assert spool() == []
 
 
-def test_a_waiting_job_is_cancelled_at_once(empty: TestClient, jobs: Jobs) -> None:
-    """It never begins, and its files are let go."""
-    first, second = SlowPart(), SlowPart()
-    jobs.submit("upload", "default", [first])
-    job = jobs.submit("upload", "default", [second])
-    assert empty.delete(f"/v1/jobs/{job.id}").json()["status"] == "cancelled"
-    assert second.closed.is_set()
-    first.go_on.set()
-    assert not second.begun.is_set()
+def test_a_waiting_job_is_cancelled_at_once(
+    empty: TestClient, gate: GatedEncoder, spool: Callable[[], list[str]]
+) -> None:
+    """It never begins, and what it was given is erased."""
+    first = started(empty, ("a.txt", b"slow words"))
+    second = started(empty, ("b.txt", b"words"))
+    assert gate.begun.wait(20)
+    assert empty.delete(f"/v1/jobs/{second}").json()["status"] == "cancelled"
+    assert spool() == [first]
+    gate.go_on.set()
+    assert finished(empty, first)["status"] == "done"
+    assert empty.get("/v1/documents/b.txt").status_code == 404
 
 
 def test_cancelling_what_has_ended_changes_nothing(empty: TestClient) -> None:
     """A job that is done stays done."""
-    job_id = upload(empty, ("a.txt", b"Words.")).json()["job"]["id"]
+    job_id = started(empty, ("a.txt", b"Words."))
     before = finished(empty, job_id)
     assert empty.delete(f"/v1/jobs/{job_id}").json() == before
 
 
 def test_present_state_without_following(
-    empty: TestClient, jobs: Jobs, events: Callable[[str], list[tuple[str, str]]]
+    empty: TestClient, gate: GatedEncoder, events: Callable[[str], list[tuple[str, str]]]
 ) -> None:
     """`follow=false` tells where a running job is and ends."""
-    part = SlowPart()
-    job = jobs.submit("upload", "default", [part])
-    assert part.begun.wait(20)
-    ((name, data),) = events(empty.get(f"/v1/jobs/{job.id}/events?follow=false").text)
+    job_id = started(empty, ("a.txt", b"slow words"))
+    assert gate.begun.wait(20)
+    ((name, data),) = events(empty.get(f"/v1/jobs/{job_id}/events?follow=false").text)
     assert (name, json.loads(data)["status"]) == ("progress", "running")
-    part.go_on.set()
 
 
-async def _first(jobs: Jobs, count: int, **options: Any) -> list[bytes]:
-    job = jobs.submit("upload", "default", [SlowPart()])
+async def _first(jobs: Jobs, job_id: str, count: int, **options: Any) -> list[bytes]:
     found: list[bytes] = []
-    async for chunk in job_events(job, follow=True, **options):
+    async for chunk in job_events(jobs.get(job_id), follow=True, **options):
         found.append(chunk)
         if len(found) == count:
             break
-    jobs.cancel(job)
     return found
 
 
-def test_a_quiet_job_sends_heartbeats(empty: TestClient, jobs: Jobs) -> None:
+def test_a_quiet_job_sends_heartbeats(empty: TestClient, jobs: Jobs, gate: GatedEncoder) -> None:
     """A comment keeps the connection open while nothing happens."""
-    blocker = SlowPart()
-    jobs.submit("upload", "default", [blocker])
-    told = empty.portal.call(lambda: _first(jobs, 3, heartbeat=0.05))  # type: ignore[union-attr]
-    blocker.go_on.set()
+    started(empty, ("a.txt", b"slow words"))
+    waiting = started(empty, ("b.txt", b"words"))
+    told = empty.portal.call(lambda: _first(jobs, waiting, 3, heartbeat=0.05))  # type: ignore[union-attr]
     assert told[1:] == [b": heartbeat\n\n"] * 2
 
 
-def test_an_unforeseen_error_ends_the_job_and_tells_nothing_of_it(empty: TestClient, jobs: Jobs) -> None:
-    """The job fails, its files are let go, and the next job is done."""
-    part = BrokenPart()
-    job = finished(empty, jobs.submit("upload", "default", [part]).id)
+def test_an_unforeseen_error_ends_the_job_and_tells_nothing_of_it(
+    empty: TestClient, spool: Callable[[], list[str]]
+) -> None:
+    """The job fails, what it was given is erased, and the next job is done."""
+    job = finished(empty, started(empty, ("a.txt", b"broken words")))
     assert job["status"] == "failed"
     assert "secret" not in job["problem"]
-    assert part.closed.wait(20)
-    assert finished(empty, upload(empty, ("a.txt", b"Words.")).json()["job"]["id"])["status"] == "done"
+    assert spool() == []
+    assert finished(empty, started(empty, ("a.txt", b"Words.")))["status"] == "done"
 
 
 def test_a_collection_dropped_meanwhile_fails_the_job(empty: TestClient, jobs: Jobs) -> None:
     """The reason says so."""
-    job = finished(empty, jobs.submit("upload", "nowhere", [SlowPart()]).id)
+    job = finished(empty, jobs.submit("upload", "nowhere", [("a.txt", io.BytesIO(b"Words."))]).id)
     assert (job["status"], job["results"]) == ("failed", [])
     assert "nowhere" in job["problem"]
 
 
-def test_too_many_waiting_jobs_are_503(serve: Callable[..., TestClient]) -> None:
-    """The queue is bounded, and a part that finds no place is let go."""
+def test_too_many_waiting_jobs_are_503(serve: Callable[..., TestClient], gate: GatedEncoder) -> None:
+    """The queue is bounded, and there is room again when a job has ended."""
     client = serve(jobs_waiting=1)
-    jobs: Jobs = client.app.state.running.jobs  # type: ignore[attr-defined]
-    running, waiting, refused = SlowPart(), SlowPart(), SlowPart()
-    jobs.submit("upload", "default", [running])
-    assert running.begun.wait(20)
-    jobs.submit("upload", "default", [waiting])
-    with pytest.raises(Problem) as raised:
-        jobs.submit("upload", "default", [refused])
-    assert (raised.value.status_code, raised.value.limit) == (503, 1)
-    assert refused.closed.is_set()
-    response = upload(client, ("a.txt", b"Words."))
-    assert response.status_code == 503
+    running = started(client, ("a.txt", b"slow words"))
+    assert gate.begun.wait(20)
+    waiting = started(client, ("b.txt", b"words"))
+    response = upload(client, ("c.txt", b"c"))
+    assert (response.status_code, response.json()["limit"]) == (503, 1)
     assert int(response.headers["retry-after"]) > 0
-    running.go_on.set()
-    waiting.go_on.set()
+    gate.go_on.set()
+    assert {finished(client, job_id)["status"] for job_id in (running, waiting)} == {"done"}
+    started(client, ("c.txt", b"c"))
 
 
 def test_results_and_history_are_bounded(serve: Callable[..., TestClient]) -> None:
     """What is beyond the limit is counted, and the oldest jobs are let go."""
     client = serve(job_results=1, jobs_kept=1)
-    first = upload(client, ("a.txt", b"a"), ("b.txt", b"b")).json()["job"]["id"]
+    first = started(client, ("a.txt", b"a"), ("b.txt", b"b"))
     job = finished(client, first)
     assert (len(job["results"]), job["results_left_out"], job["progress"]["documents"]) == (1, 1, 2)
-    second = upload(client, ("c.txt", b"c")).json()["job"]["id"]
+    second = started(client, ("c.txt", b"c"))
     finished(client, second)
     for _ in range(500):
         if client.get(f"/v1/jobs/{first}").status_code == 404:
@@ -319,13 +339,71 @@ def test_results_and_history_are_bounded(serve: Callable[..., TestClient]) -> No
     assert [one["id"] for one in client.get("/v1/jobs").json()["jobs"]] == [second]
 
 
-def test_the_end_of_the_server_ends_its_jobs() -> None:
-    """Stopping cancels what runs and what waits, and takes nothing more."""
-    jobs = Jobs(lambda name: None, "sha256:", Limits())  # type: ignore[arg-type, return-value]
-    part = SlowPart()
-    waiting = jobs.submit("upload", "default", [part])
-    jobs.stop()
-    assert waiting.summary().status == "cancelled"
-    assert part.closed.is_set()
+def test_results_can_be_read_on_from_a_place(empty: TestClient) -> None:
+    """`after` leaves out what was told before; beyond the end there is nothing."""
+    job_id = started(empty, ("a.txt", b"a"), ("b.txt", b"b"), ("c.txt", b"c"))
+    whole = finished(empty, job_id)
+    rest = empty.get(f"/v1/jobs/{job_id}?after=2").json()
+    assert (rest["results"], rest["results_left_out"]) == (whole["results"][2:], 0)
+    assert empty.get(f"/v1/jobs/{job_id}?after=9").json()["results"] == []
+    assert empty.get(f"/v1/jobs/{job_id}?after=-1").status_code == 422
+
+
+# Jobs and the end of the server
+
+
+def test_jobs_go_on_after_a_restart(pincite: Pincite, serve: Callable[..., TestClient], gate: GatedEncoder) -> None:
+    """The end of the server leaves what is not done; the next one does it, once, and tells the whole job."""
+    first = serve()
+    files = [(f"{n}.txt", f"text {n}".encode()) for n in range(134)] + [("slow.txt", b"slow words"), ("z.txt", b"z")]
+    running = started(first, *files)
+    assert gate.begun.wait(20)
+    waiting = first.post("/v1/documents", json={"documents": [{"id": "d", "text": "one"}], "wait": False}).json()["job"]
+    jobs: Jobs = first.app.state.running.jobs  # type: ignore[attr-defined]
+    jobs.stop(0)
     with pytest.raises(Problem):
-        jobs.submit("upload", "default", [SlowPart()])
+        jobs.submit("upload", "default", [("a.txt", io.BytesIO(b"Words."))])
+    before = first.get(f"/v1/jobs/{running}").json()
+    assert (before["status"], [one["status"] for one in before["results"]]) == ("running", ["added"] * 64)
+    gate.go_on.set()
+    jobs.stop(20)
+
+    second = serve()
+    job = finished(second, running)
+    assert (job["status"], job["started"], job["progress"]["files_done"]) == ("done", before["started"], 136)
+    assert [one["file"] for one in job["results"]] == [name for name, _ in files]
+    statuses = [one["status"] for one in job["results"]]
+    assert set(statuses[:64] + statuses[128:]) == {"added"}
+    assert set(statuses) <= {"added", "unchanged"}  # what was added but not told before the end
+    assert finished(second, waiting["id"])["results"][0]["id"] == "d"
+    assert [one["id"] for one in second.get("/v1/jobs").json()["jobs"]] == [waiting["id"], running]
+    assert pincite.catalog.collection("default").info().documents == 137
+
+
+def test_what_has_ended_is_remembered_after_a_restart(serve: Callable[..., TestClient]) -> None:
+    """State and results are as they were."""
+    first = serve()
+    job = finished(first, started(first, ("a.txt", b"Words."), ("bad.pdf", b"no pdf")))
+    assert serve().get(f"/v1/jobs/{job['id']}").json() == job
+
+
+def test_a_job_that_was_being_cancelled_is_not_taken_up_again(
+    serve: Callable[..., TestClient], gate: GatedEncoder, spool: Callable[[], list[str]]
+) -> None:
+    """The wish to cancel is stored too."""
+    first = serve()
+    job_id = started(first, ("slow.txt", b"slow words"), ("b.txt", b"long " * 60_000))
+    assert gate.begun.wait(20)
+    assert first.delete(f"/v1/jobs/{job_id}").json()["status"] == "running"
+    assert serve().get(f"/v1/jobs/{job_id}").json()["status"] == "cancelled"
+    assert spool() == []
+
+
+def test_spool_files_without_a_job_are_erased_at_the_start(
+    tmp_path: Path, serve: Callable[..., TestClient], spool: Callable[[], list[str]]
+) -> None:
+    """A crash between the file and its job leaves nothing for ever."""
+    (tmp_path / "data" / "jobs").mkdir()
+    (tmp_path / "data" / "jobs" / "job_lost").write_bytes(b"words")
+    serve()
+    assert spool() == []
