@@ -33,6 +33,7 @@ HOMES = {
     "uvicorn": {"api"},
     "typer": {"api/cli"},
     "rich": {"api/cli"},
+    "watchfiles": {"api/cli/watching.py"},
     "pydantic": {"api"},
     "pydantic_settings": {"api/settings.py"},
 }

@@ -1,4 +1,4 @@
-"""What every command shares: the options given before its name, and the service that they open."""
+"""What every command shares: the options given before its name, and the service that they work on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.output import fail, plain_errors
+from api.cli.service import Service
 from api.settings import Settings, load_settings
+from index.lock import holder
 
 if TYPE_CHECKING:
     from api.wiring import Pincite
@@ -45,3 +47,20 @@ def opened(context: typer.Context, **more: Any) -> Iterator[Pincite]:
     settings = context.find_object(Options).settings(**more)  # type: ignore[union-attr]
     with plain_errors(), open_pincite(settings) as pincite:
         yield pincite
+
+
+@contextmanager
+def service(context: typer.Context) -> Iterator[Service]:
+    """Yield what does a command's work: the server that holds the data folder where there is one, else this process."""
+    settings = context.find_object(Options).settings()  # type: ignore[union-attr]
+    url = holder(settings.data) or ""
+    if url.startswith("http://"):
+        from api.cli.remote import Remote
+
+        with plain_errors():
+            yield Remote(url, settings)
+        return
+    from api.cli.local import Local  # heavy
+
+    with opened(context) as pincite:
+        yield Local(pincite)

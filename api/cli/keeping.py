@@ -1,19 +1,22 @@
-"""`pincite documents`, `collections` and `verify`: looking after what is stored."""
+"""`pincite documents`, `collections`, `verify` and `info`: looking after what is stored."""
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from api.cli.context import AsJson, CollectionName, Output, opened
-from api.cli.output import Exit, emit, err, out
+from api.cli.context import AsJson, CollectionName, Options, Output, service
+from api.cli.output import Exit, emit, err, fail, out, parsed_filter
+from api.cli.service import Service
+from api.settings import origins
 
 documents = typer.Typer(help="List, show and delete documents.", no_args_is_help=True)
 collections = typer.Typer(help="List, create and drop collections.", no_args_is_help=True)
-DocumentIds = Annotated[list[str], typer.Argument(help="Document ids.", metavar="ID...")]
+DocumentIds = Annotated[list[str] | None, typer.Argument(help="Document ids.", metavar="[ID...]")]
 Name = Annotated[str, typer.Argument(help="The collection's name.")]
 
 
@@ -22,16 +25,8 @@ def list_documents(
     context: typer.Context, collection: CollectionName = "default", as_json: AsJson = False, output: Output = None
 ) -> None:
     """List the documents of a collection."""
-    from api.translations import as_json as json_of
-    from api.translations import document_out
-
-    with opened(context) as pincite:
-        opened_collection = pincite.catalog.collection(collection)
-        found: list[dict[str, Any]] = []
-        after: str | None = None
-        while page := opened_collection.documents(after=after, limit=500):
-            found += [json_of(document_out(document, collection)) for document in page]
-            after = page[-1].id
+    with service(context) as at_work:
+        found = list(at_work.documents(collection))
     emit({"documents": found}, as_json, output, lambda: _table(found))
 
 
@@ -44,36 +39,54 @@ def show_document(
     output: Output = None,
 ) -> None:
     """Show one document: what is known about it and its stored text."""
-    from api.translations import as_json as json_of
-    from api.translations import document_out
-
-    with opened(context) as pincite:
-        opened_collection = pincite.catalog.collection(collection)
-        value = json_of(document_out(opened_collection.document(document_id), collection))
-        value["text"] = opened_collection.text(document_id)
+    with service(context) as at_work:
+        value = at_work.document(collection, document_id)
     emit(value, as_json, output, lambda: _show(value))
 
 
 @documents.command("delete")
-def delete_documents(context: typer.Context, document_ids: DocumentIds, collection: CollectionName = "default") -> None:
-    """Delete documents; exit status 1 where one was not there."""
-    with opened(context) as pincite:
-        written = pincite.catalog.collection(collection).delete(document_ids)
-    for document_id, status in written.statuses.items():
-        out.print(Text(f"{document_id}: {status}"))
-    if "absent" in written.statuses.values():
+def delete_documents(
+    context: typer.Context,
+    document_ids: DocumentIds = None,
+    filter: Annotated[str | None, typer.Option(help="Delete what matches this filter, written as JSON.")] = None,  # noqa: A002  the contract's name
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what the filter matches.")] = False,
+    collection: CollectionName = "default",
+) -> None:
+    """Delete documents by id or by filter; exit status 1 where one was not there, or nothing matched."""
+    condition = parsed_filter(filter)
+    if bool(document_ids) == (condition is not None):
+        fail("name documents, or choose them with --filter.", Exit.USAGE)
+    if dry_run and document_ids:
+        fail("--dry-run says what --filter matches; it takes no ids.", Exit.USAGE)
+    with service(context) as at_work:
+        if document_ids:
+            gone = {one for some in _thousands(document_ids) for one in _delete(at_work, collection, some)["ids"]}
+            lines = [f"{one}: {'deleted' if one in gone else 'absent'}" for one in dict.fromkeys(document_ids)]
+            good = gone == {*document_ids}
+        else:
+            matched = at_work.delete(collection, condition, dry_run=dry_run)
+            lines = [f"{one}: {'matches' if dry_run else 'deleted'}" for one in matched["ids"]]
+            lines += [f"and {matched['ids_left_out']} more"] if matched["ids_left_out"] else []
+            lines.append(f"{matched['count']} documents {'match' if dry_run else 'deleted'}")
+            good = matched["count"] > 0
+    out.print(Text("\n".join(lines)))
+    if not good:
         raise typer.Exit(Exit.NO)
+
+
+def _thousands(ids: list[str]) -> list[list[str]]:
+    return [ids[start : start + 1_000] for start in range(0, len(ids), 1_000)]
+
+
+def _delete(at_work: Service, collection: str, ids: list[str]) -> dict[str, Any]:
+    return at_work.delete(collection, {"field": "document_id", "in": ids})
 
 
 @collections.command("list")
 def list_collections(context: typer.Context, as_json: AsJson = False, output: Output = None) -> None:
     """List the collections with their counts."""
-    from api.translations import as_json as json_of
-    from api.translations import summary_out
-
-    with opened(context) as pincite:
-        infos = [pincite.catalog.collection(name).info() for name in pincite.catalog.names()]
-        found = [json_of(summary_out(info, pincite.config_digest)) for info in infos]
+    with service(context) as at_work:
+        found = at_work.collections()
     lines = [f"{one['name']}: {one['documents']} documents, {one['passages']} passages" for one in found]
     emit({"collections": found}, as_json, output, lambda: out.print(Text("\n".join(lines))))
 
@@ -81,8 +94,8 @@ def list_collections(context: typer.Context, as_json: AsJson = False, output: Ou
 @collections.command("create")
 def create_collection(context: typer.Context, name: Name) -> None:
     """Create an empty collection."""
-    with opened(context) as pincite:
-        created = pincite.catalog.create(name)
+    with service(context) as at_work:
+        created = at_work.create(name)
     out.print(Text(f"{name}: {'created' if created else 'exists already'}"))
 
 
@@ -95,8 +108,8 @@ def drop_collection(
     """Drop a collection with all of its documents."""
     if not yes:
         typer.confirm(f"Drop the collection {name} with all of its documents?", abort=True)
-    with opened(context) as pincite:
-        pincite.catalog.drop(name)
+    with service(context) as at_work:
+        at_work.drop(name)
     out.print(Text(f"{name}: dropped"))
 
 
@@ -107,14 +120,36 @@ def verify(
     output: Output = None,
 ) -> None:
     """Check every checksum, digest and count of the data folder; exit status 1 where something is wrong."""
-    with opened(context) as pincite:
-        problems = list(pincite.catalog.repair() if repair else pincite.catalog.verify())
+    with service(context) as at_work:
+        problems = list(at_work.verify(repair=repair))
     emit({"problems": problems}, as_json, output, lambda: None)
     for problem in problems:
         err.print(Text(problem), soft_wrap=True)
     err.print(f"{len(problems)} problems found" if problems else "clean")
     if problems:
         raise typer.Exit(Exit.NO)
+
+
+def info(
+    context: typer.Context,
+    settings: Annotated[bool, typer.Option("--settings", help="Show each setting and where it came from.")] = False,
+    as_json: AsJson = False,
+    output: Output = None,
+) -> None:
+    """Show versions, model and counts, or the settings."""
+    if settings:
+        options = {name: value for name, value in context.find_object(Options).given.items() if value is not None}  # type: ignore[union-attr]
+        try:
+            rows = origins(options)
+        except ValueError as problem:
+            fail(str(problem))
+        values = {name: {"value": value, "origin": origin} for name, value, origin in rows}
+        lines = [f"{name} = {value}  ({origin})" for name, value, origin in rows]
+        emit(values, as_json, output, lambda: out.print(Text("\n".join(lines))))
+        return
+    with service(context) as at_work:
+        value = at_work.info()
+    emit(value, as_json, output, lambda: out.print(Text(json.dumps(value, indent=2))))
 
 
 def _table(found: list[dict[str, Any]]) -> None:

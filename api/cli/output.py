@@ -45,6 +45,7 @@ def emit(value: Any, as_json: bool, output: Path | None, show: Callable[[], None
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """Turn the project's own errors into one line on stderr and exit status 2 or 3; a bug keeps its traceback."""
+    from api.cli.service import Refused
     from index.errors import FilterInvalid, IndexProblem, NameInvalid
     from rag.errors import QueryInvalid, RagProblem
 
@@ -52,6 +53,8 @@ def plain_errors() -> Iterator[None]:
         yield
     except (FilterInvalid, NameInvalid, QueryInvalid) as problem:
         fail(str(problem), Exit.USAGE)
+    except Refused as problem:
+        fail(str(problem), Exit.USAGE if problem.usage else Exit.FAILED)
     except (IndexProblem, RagProblem, OSError) as problem:
         fail(str(problem))
 
@@ -60,6 +63,14 @@ def fail(message: str, status: Exit = Exit.FAILED) -> NoReturn:
     """Print one line on stderr and leave with `status`."""
     err.print(Text(f"pincite: {message}"), soft_wrap=True)
     raise typer.Exit(status)
+
+
+def parsed_filter(written: str | None) -> Any:
+    """Return the JSON of a filter that was given as an option, None where none was; leaves with 2 where it is none."""
+    try:
+        return json.loads(written) if written else None
+    except ValueError as problem:
+        fail(f'--filter is not JSON ({problem}); write it like \'{{"field": "source", "eq": "MEA"}}\'.', Exit.USAGE)
 
 
 def _json(value: Any) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from api.cli.context import AsJson, CollectionName, Output, opened
-from api.cli.output import Exit, emit, fail, out
+from api.cli.context import AsJson, CollectionName, Output, service
+from api.cli.output import Exit, emit, fail, out, parsed_filter
+from api.limits import ASK_TOP_K, SEARCH_TOP_K
 
 Query = Annotated[str, typer.Argument(help="The question.")]
-TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, max=1000, help="How many passages at most.")]
+AskTopK = Annotated[int, typer.Option("--top-k", "-k", min=1, max=ASK_TOP_K, help="How many passages at most.")]
+TopK = Annotated[int, typer.Option("--top-k", "-k", min=1, max=SEARCH_TOP_K, help="How many passages at most.")]
 Filter = Annotated[str | None, typer.Option(help='A filter as JSON: {"field": "published", "gte": "2025"}.')]
 Mode = Annotated[str, typer.Option(help="hybrid, dense or lexical.")]
 
@@ -21,24 +22,18 @@ def ask(
     context: typer.Context,
     query: Query,
     collection: CollectionName = "default",
-    top_k: TopK = 5,
+    top_k: AskTopK = 5,
     filter: Filter = None,  # noqa: A002  the contract's name
     mode: Mode = "hybrid",
     as_json: AsJson = False,
     output: Output = None,
 ) -> None:
     """Ask a question and read the passages that answer it; exit status 1 where nothing does."""
-    from api.translations import answer_json
-    from rag.ask import Candidates
-    from rag.ask import ask as answer_to
-
-    question = _question(query, top_k, filter, mode)
-    with opened(context) as pincite:
-        *_, answer = answer_to(question, pincite.catalog.collection(collection), pincite.encoder)
-        assert not isinstance(answer, Candidates)
-        value = answer_json(answer, pincite.config_digest)
+    body = _body(query, collection, top_k, filter, mode)
+    with service(context) as at_work:
+        value = at_work.ask(body)
     emit(value, as_json, output, lambda: _show_answer(value))
-    if not answer.answerable:
+    if not value["answerable"]:
         raise typer.Exit(Exit.NO)
 
 
@@ -53,26 +48,18 @@ def search(
     output: Output = None,
 ) -> None:
     """Print the best passages for a question, however weak they are."""
-    from api.translations import search_json
-    from rag.ask import search as passages_for
-
-    question = _question(query, top_k, filter, mode)
-    with opened(context) as pincite:
-        found = passages_for([question], pincite.catalog.collection(collection), pincite.encoder)
-        value = search_json(found, pincite.config_digest)
+    body = _body(query, collection, top_k, filter, mode)
+    with service(context) as at_work:
+        value = at_work.search(body)
     emit(value, as_json, output, lambda: _show_passages(value["results"][0]["passages"]))
 
 
-def _question(query: str, top_k: int, condition: str | None, mode: str) -> Any:
-    from rag.types import Question
-
-    try:
-        parsed = json.loads(condition) if condition else None
-    except ValueError as problem:
-        fail(f'--filter is not JSON ({problem}); write it like \'{{"field": "source", "eq": "MEA"}}\'.', Exit.USAGE)
+def _body(query: str, collection: str, top_k: int, condition: str | None, mode: str) -> dict[str, Any]:
+    """Return the body of a question."""
     if mode not in {"hybrid", "dense", "lexical"}:
         fail(f"--mode {mode} does not exist; it is hybrid, dense or lexical.", Exit.USAGE)
-    return Question(query, top_k=top_k, filter=parsed, mode=mode)  # type: ignore[arg-type]
+    about = {"collection": collection, "top_k": top_k, "mode": mode}
+    return {"query": query, **about, "filter": parsed_filter(condition)}
 
 
 def _show_answer(answer: dict[str, Any]) -> None:

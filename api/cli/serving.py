@@ -1,19 +1,17 @@
-"""`pincite serve` and `pincite info`."""
+"""`pincite serve`."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
 import socket
-import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from api.cli.context import AsJson, Options, Output, opened
-from api.cli.output import emit, err, fail, out
-from api.settings import origins
+from api.cli.context import Options, opened
+from api.cli.output import err, fail, out
 
 _DRAIN_SECONDS = 8
 
@@ -46,41 +44,6 @@ def serve(
         err.print(Text(f"{info.documents} documents, {info.passages} passages in {settings.data}"))
         out.print(Text(f"Page:  {url}/\nAsk:   {_curl(url)}\nStop:  Ctrl-C"), soft_wrap=True)
         uvicorn.Server(config).run(sockets=[bound])
-
-
-def info(
-    context: typer.Context,
-    settings: Annotated[bool, typer.Option("--settings", help="Show each setting and where it came from.")] = False,
-    as_json: AsJson = False,
-    output: Output = None,
-) -> None:
-    """Show versions, model and counts, or the settings."""
-    if settings:
-        options = {name: value for name, value in context.find_object(Options).given.items() if value is not None}  # type: ignore[union-attr]
-        try:
-            rows = origins(options)
-        except ValueError as problem:
-            fail(str(problem))
-        values = {name: {"value": value, "origin": origin} for name, value, origin in rows}
-        lines = [f"{name} = {value}  ({origin})" for name, value, origin in rows]
-        emit(values, as_json, output, lambda: out.print(Text("\n".join(lines))))
-        return
-    with opened(context) as pincite:
-        value = _info(pincite)
-    emit(value, as_json, output, lambda: out.print(Text(json.dumps(value, indent=2))))
-
-
-def _info(pincite: Any) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    infos = [pincite.catalog.collection(name).info() for name in pincite.catalog.names()]
-    return {
-        "version": version("pincite"),
-        "python": sys.version.split()[0],
-        "data": str(pincite.settings.data),
-        "encoder": {"fingerprint": pincite.encoder.fingerprint, "dimension": pincite.encoder.dimension},
-        "collections": {one.name: {"documents": one.documents, "passages": one.passages} for one in infos},
-    }
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -21,6 +21,7 @@ from api.answers import (
     JobAccepted,
     TextOut,
 )
+from api.deleting import delete_matching
 from api.dependencies import DocumentPath, InCollection, Running, RunningParts
 from api.incoming import loaded
 from api.jobs import DOCUMENTS, Job
@@ -231,16 +232,7 @@ def delete_document(
 def delete_documents(body: DeleteRequest, running: RunningParts) -> DocumentsDeleted:
     """Delete every document that a filter matches; with `dry_run` say which they are and delete nothing."""
     place = running.collection(body.collection)
-    ids = place.document_ids(body.filter.root)
-    token = place.token
-    if not body.dry_run:
-        with running.writes.place():
-            for start in range(0, len(ids), LIST_PAGE):
-                token = place.delete(ids[start : start + LIST_PAGE]).token
-    return DocumentsDeleted(
-        dry_run=body.dry_run,
-        count=len(ids),
-        ids=list(ids[:LIST_PAGE]),
-        ids_left_out=max(0, len(ids) - LIST_PAGE),
-        snapshot=running.snapshot(token),
-    )
+    if body.dry_run:
+        return delete_matching(place, body.filter.root, True, running.pincite.config_digest)
+    with running.writes.place():
+        return delete_matching(place, body.filter.root, False, running.pincite.config_digest)

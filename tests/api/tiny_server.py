@@ -31,6 +31,7 @@ def main(folder: str, parser: str) -> None:
         app = create_app(
             Pincite(Settings(data=Path(folder)), catalog, encoder), Limits(body_bytes=2**20, upload_bytes=2**21)
         )
+        catalog.announce(f"http://127.0.0.1:{bound.getsockname()[1]}")
         print(bound.getsockname()[1], flush=True)
         config = uvicorn.Config(app, http=parser, log_level="warning", server_header=False, timeout_graceful_shutdown=5)  # type: ignore[arg-type]
         uvicorn.Server(config).run(sockets=[bound])

@@ -1,0 +1,30 @@
+"""Deleting the documents that a filter matches, or saying which those would be."""
+
+from __future__ import annotations
+
+from api.answers import DocumentsDeleted, SnapshotOut
+from api.limits import LIST_PAGE
+from index.collection import Collection
+from index.types import Json
+
+_TOGETHER = 1_000  # documents after which other writes get their turn
+
+
+def delete_matching(collection: Collection, condition: Json, dry_run: bool, config: str) -> DocumentsDeleted:
+    """Delete what the filter `condition` matches, unless `dry_run`; ids are told up to a page of a list.
+
+    `config` is the digest that snapshots carry. Raises `FilterInvalid`.
+    """
+    ids = collection.document_ids(condition)
+    token = collection.token
+    if ids and not dry_run:
+        for start in range(0, len(ids), _TOGETHER):
+            token = collection.delete(ids[start : start + _TOGETHER]).token
+        collection.files.sweep()
+    return DocumentsDeleted(
+        dry_run=dry_run,
+        count=len(ids),
+        ids=list(ids[:LIST_PAGE]),
+        ids_left_out=max(0, len(ids) - LIST_PAGE),
+        snapshot=SnapshotOut(token=token, config=config),
+    )
