@@ -84,6 +84,10 @@ def test_another_package_of_the_same_name_is_told(tmp_path: Path) -> None:
         ["sing"],
         ["ask", "x", "--mode", "psychic"],
         ["search", "x", "--filter", "{"],
+        ["ask", "x", "--top-k", "51"],
+        ["documents", "delete"],
+        ["documents", "delete", "a", "--dry-run"],
+        ["documents", "delete", "a", "--filter", "{}"],
         ["eval", ".", "--system", "psychic"],
     ],
     ids=" ".join,
@@ -104,6 +108,7 @@ def test_settings_show_where_each_value_came_from(pincite: Any) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
     assert json.loads(ran.stdout) == {
         "data": {"value": "elsewhere", "origin": "option"},
+        "cache": {"value": pincite.environment["PINCITE_CACHE"], "origin": "PINCITE_CACHE"},
         "model": {"value": "None", "origin": "default"},
         "host": {"value": "::1", "origin": "pincite.toml"},
         "port": {"value": "9002", "origin": "PINCITE_PORT"},
@@ -315,8 +320,8 @@ def test_eval_measures_a_beir_folder(pincite: Any) -> None:
 # Serving
 
 
-def test_a_served_folder_is_locked_and_says_by_whom(stocked: Any, pincite: Any) -> None:
-    """The server prints its page and answers; another command is refused with its address; an interrupt ends it."""
+def test_a_served_folder_is_asked_through_its_server(stocked: Any, pincite: Any) -> None:
+    """The server prints its page and answers, other commands too; a second server is refused; an interrupt ends it."""
     shutil.copytree(stocked.data, pincite.data)
     command = [SCRIPT, "serve", "--port", "0"]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -328,7 +333,10 @@ def test_a_served_folder_is_locked_and_says_by_whom(stocked: Any, pincite: Any) 
             assert "/v1/ask" in server.stdout.readline()
             with urllib.request.urlopen(f"{page[1]}/", timeout=30) as answered:
                 assert b"<title>" in answered.read()
-            ran = pincite("ask", QUESTION)
+            ran = pincite("ask", QUESTION, "--json")
+            assert (ran.returncode, ran.stderr) == (0, "")
+            assert json.loads(ran.stdout)["passages"][0]["document"]["id"] == "bridge.md"
+            ran = pincite("serve", "--port", "0")
             assert ran.returncode == 3
             assert page[1] in one_line(ran)
         finally:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-HEAVY = ("torch", "numpy", "faiss", "tantivy", "apsw", "fastapi", "pydantic_core._pydantic_core_x", "rag.ingest")
+HEAVY = ("torch", "numpy", "faiss", "tantivy", "apsw", "fastapi", "rag.ingest")
 TINY = Path(__file__).parents[1] / "api" / "tiny_server.py"
 SCRIPT = Path(sys.executable).parent / "pincite"
 
