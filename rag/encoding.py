@@ -211,6 +211,8 @@ class _EncoderThreads:
                 places = request.take(self._batch_tokens)
                 if request.taken:
                     queue.popleft()
+                if self._urgent or self._patient:
+                    self._wake.notify()  # what is left of this request is work for another thread
             try:
                 rows = runtime.forward([request.tokens[place] for place in places])
             except Exception as problem:

@@ -250,6 +250,19 @@ def test_documents_are_encoded_in_batches_of_like_length_and_questions_alone() -
     assert model.batches == [[1], [2]]
 
 
+def test_one_request_keeps_every_place_of_the_model_busy() -> None:
+    """Two micro-batches of one request are under way at the same time where the model has two places."""
+    both = threading.Barrier(2, timeout=30)
+
+    class Meeting(Forward):
+        def forward(self, tokens: Sequence[Sequence[int]]) -> Vectors:
+            both.wait()  # broken where the second thread never comes
+            return np.ones((len(tokens), 2), dtype=np.float32)
+
+    threads = _EncoderThreads(lambda: Meeting(places=2), 2, 8)
+    assert threads.submit([[DOCUMENT] * 8] * 6, urgent=False).result(60).shape == (6, 2)
+
+
 def test_a_text_that_fails_fails_for_its_caller_alone() -> None:
     """The error reaches the one who asked, and the threads go on."""
     model = Forward(places=2)
