@@ -28,7 +28,7 @@ def guarded(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def paragraphs() -> list[str]:
     """Paragraphs of the seeds' texts, long and short."""
     texts = [file.read_text(encoding="utf-8") for file in sorted(SEEDS.rglob("*.md"))]
-    return [part for text in texts for part in text.split("\n\n") if len(part) > 40][:200]
+    return [part for text in texts for part in text.split("\n\n") if len(part) > 40]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_the_chosen_runtime_equals_the_plain_path(model: Encoder, folder: Path, 
 
     plain = load_model(folder).encode(paragraphs, batch_size=32, normalize_embeddings=True, show_progress_bar=False)
     ours = model.encode(paragraphs)
-    assert len(paragraphs) == 200
+    assert len(paragraphs) > 100
     assert (plain * ours).sum(axis=1).min() >= 0.999
     nearest = [np.argsort(-(rows @ rows.T), axis=1)[:, :10] for rows in (plain, ours)]
     overlap = [len(set(one) & set(other)) / 10 for one, other in zip(*nearest, strict=True)]
