@@ -13,8 +13,9 @@ import pytest
 
 from index.errors import DocumentMissing
 from index.types import Vectors, text_digest
+from rag import ingest, seen
 from rag.encoding import HashingEncoder
-from rag.folders import find_files
+from rag.folders import Sent, find_files
 from rag.ingest import Ingest
 from rag.splitting import Packing
 from rag.types import IngestResult, LoadedDocument, Question
@@ -300,3 +301,92 @@ def test_a_question_is_no_part_of_ingestion(shelf: Any, encoder: CountingEncoder
     encoder.texts.clear()
     shelf.ask("What does the bridge carry?")
     assert encoder.texts == [Question("What does the bridge carry?").query]
+
+
+# Files that are known already
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that were given to a loader."""
+    names: list[str] = []
+    load = ingest.load
+
+    def noted(data: bytes, **more: Any) -> Any:
+        names.append(more["name"])
+        return load(data, **more)
+
+    monkeypatch.setattr(ingest, "load", noted)
+    return names
+
+
+def test_a_file_that_did_not_change_is_not_even_parsed(shelf: Any, tmp_path: Path, parsed: list[str]) -> None:
+    """The results are those of parsing it; what changed, and what failed, is parsed again."""
+    files = {"a.txt": "Ay.", "rows.jsonl": rows({"_id": "r", "text": "One."}, {"text": "Two."}), "bad.json": "{"}
+    folder = written(tmp_path / "f", files)
+    first = list(Ingest(shelf.collection, shelf.encoder).paths([folder]))
+    parsed.clear()
+    again = list(Ingest(shelf.collection, shelf.encoder).paths([folder]))
+    assert parsed == ["bad.json"]
+    assert [one.id for one in again] == [one.id for one in first]
+    assert told(again) == {"a.txt": "unchanged", "bad.json": "failed", "r": "unchanged", "rows.jsonl~232": "unchanged"}
+    assert [(one.passages, one.document_sha256) for one in again] == [(o.passages, o.document_sha256) for o in first]
+    written(folder, {"a.txt": "Another."})
+    parsed.clear()
+    assert told(list(Ingest(shelf.collection, shelf.encoder).paths([folder])))["a.txt"] == "replaced"
+    assert parsed == ["a.txt", "bad.json"]
+
+
+def test_a_known_file_whose_document_was_touched_is_parsed_again(shelf: Any, parsed: list[str]) -> None:
+    """Deleted or replaced by another way, the document is made again from its file."""
+    journey = Ingest(shelf.collection, shelf.encoder)
+    list(journey.file(b"The text of the file.", name="a.txt"))
+    shelf.collection.delete(["a.txt"])
+    assert told(list(journey.file(b"The text of the file.", name="a.txt"))) == {"a.txt": "added"}
+    list(journey.documents([shelf.document("a.txt", "Other text.")]))
+    assert told(list(journey.file(b"The text of the file.", name="a.txt"))) == {"a.txt": "replaced"}
+    assert told(list(journey.file(b"The text of the file.", name="a.txt"))) == {"a.txt": "unchanged"}
+    assert parsed == ["a.txt"] * 3
+
+
+def test_a_file_is_parsed_again_when_a_loader_changed(
+    shelf: Any, parsed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What reads a file is part of its version."""
+    for version in ("one", "one", "two"):
+        monkeypatch.setattr(seen, "_loaders_version", lambda version=version: version)
+        list(Ingest(shelf.collection, shelf.encoder).file(b"Text.", name="a.txt"))
+    assert parsed == ["a.txt"] * 2
+
+
+def test_a_name_that_comes_twice_in_a_run_is_read_each_time(shelf: Any, tmp_path: Path) -> None:
+    """The later file stands, however often both are ingested."""
+    one, other = written(tmp_path / "one", {"a.txt": "One."}), written(tmp_path / "other", {"a.txt": "Other."})
+    for _ in range(3):
+        list(Ingest(shelf.collection, shelf.encoder).paths([one, other]))
+        assert shelf.collection.text("a.txt") == "Other."
+
+
+def test_removing_others_sees_the_rows_of_known_files(shelf: Any, tmp_path: Path) -> None:
+    """Rows of a file that is not parsed count as there; those that a file gives no more are removed."""
+    folder = written(tmp_path / "f", {"rows.jsonl": rows(*({"_id": f"r{n}", "text": f"Row {n}."} for n in range(3)))})
+
+    def synced() -> list[str]:
+        journey = Ingest(shelf.collection, shelf.encoder)
+        return journey.remove_others({result.id for result in journey.paths([folder])})
+
+    assert synced() == synced() == []
+    written(folder, {"rows.jsonl": rows({"_id": "r1", "text": "Row 1."}, {"_id": "r9", "text": "Row 9."})})
+    assert synced() == ["r0", "r2"]
+    assert synced() == []
+    assert shelf.collection.document_ids() == ["r1", "r9"]
+
+
+def test_many_files_are_known_in_their_order(shelf: Any, encoder: CountingEncoder) -> None:
+    """More than are looked up or recorded together; each result has the place of its file."""
+    files = [Sent(f"{n:04}.txt", f"Text {n}.".encode()) for n in range(600)]
+    for status in ("added", "unchanged"):
+        results = list(Ingest(shelf.collection, encoder).files(files))
+        assert [(place, result.id) for place, result in results] == [(n, f"{n:04}.txt") for n in range(600)]
+        assert {result.status for _, result in results} == {status}
+    assert len(encoder.texts) == 600
