@@ -26,7 +26,7 @@ class Pincite:
     @property
     def config_digest(self) -> str:
         """A digest of everything but the documents that decides an answer, as `sha256:` and 64 hex digits."""
-        deciding = [self.encoder.fingerprint, asdict(Ranking()), asdict(Packing())]
+        deciding = [self.encoder.fingerprint, self.encoder.runtime, asdict(Ranking()), asdict(Packing())]
         return "sha256:" + hashlib.sha256(json.dumps(deciding).encode()).hexdigest()
 
 

