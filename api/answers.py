@@ -339,6 +339,12 @@ class InfoOut(Shown):
     counts: dict[str, int]
 
 
+class VerificationOut(Shown):
+    """What is wrong with the data folder, a sentence a problem; empty when it is clean."""
+
+    problems: list[str]
+
+
 class HealthOut(Shown):
     """Alive."""
 

@@ -15,7 +15,7 @@ from api.jobs import Jobs
 from api.limits import Limits
 from api.middleware import Border
 from api.once import Once
-from api.routes import ask, collections, documents, jobs, operations, page
+from api.routes import ask, collections, documents, jobs, operations, page, verify
 from api.versions import version_of
 from api.wiring import Pincite
 from rag.ingest import Ingest
@@ -38,7 +38,7 @@ def create_app(pincite: Pincite, limits: Limits | None = None) -> FastAPI:
     app.state.running, app.state.assets = running, page.read_assets()
     problems.add_handlers(app)
     app.add_middleware(Border, bound_host=pincite.settings.host, limits=limits, counters=running.counters)
-    for module in (ask, documents, collections, jobs, operations, page):
+    for module in (ask, documents, collections, jobs, operations, verify, page):
         app.include_router(module.router)
     app.include_router(documents.batches)
     openapi.install(app)
@@ -57,6 +57,7 @@ def _running(pincite: Pincite, limits: Limits) -> Running:
         once=Once(pincite.catalog.ledger, limits),
         questions=Gate(limits.questions_at_once, "questions", limits.wait_seconds),
         writes=Gate(limits.writes_at_once, "writes", limits.wait_seconds),
+        verifying=Gate(1, "verifications", limits.wait_seconds),
     )
 
 

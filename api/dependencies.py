@@ -51,6 +51,7 @@ class Running:
     once: Once
     questions: Gate
     writes: Gate
+    verifying: Gate
     examples: dict[str, tuple[str, Sequence[str]]] = field(default_factory=dict)  # by collection: token, questions
 
     def collection(self, name: str) -> Collection:

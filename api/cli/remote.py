@@ -14,7 +14,7 @@ from api.cli.service import GivenFile, Json, Refused
 from api.settings import Settings
 from index.lock import holder
 
-_CALL_SECONDS = 600.0
+_CALL_SECONDS = 3_600.0  # verifying reads everything
 _START_SECONDS = 10.0  # a server writes its address into the lock file a moment before it listens
 _BUSY_SECONDS = 60.0  # how long a server may be too busy
 _POLL_SECONDS = 0.1
@@ -126,8 +126,11 @@ class Remote:
         self._call("DELETE", f"/v1/collections/{quote(name, safe='')}")
 
     def verify(self, *, repair: bool) -> Sequence[str]:
-        """Refuse: what a server writes meanwhile would look like damage."""
-        raise Refused(f"The server at {self._url} is using the data folder: stop it, then verify.")
+        """Return what is wrong with the data folder; making views anew is refused."""
+        if repair:
+            raise Refused(f"The server at {self._url} uses the views: stop it before --repair makes them anew.")
+        found: list[str] = self._call("POST", "/v1/verify")["problems"]
+        return found
 
     def info(self) -> Json:
         """Return versions, model and counts."""

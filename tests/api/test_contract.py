@@ -40,6 +40,7 @@ OPERATIONS = {
     ("get", "/v1/jobs/{id}"),
     ("delete", "/v1/jobs/{id}"),
     ("get", "/v1/jobs/{id}/events"),
+    ("post", "/v1/verify"),
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fastapi.testclient import TestClient
 
 from api.limits import Limits, named_limits
+from api.wiring import Pincite
 
 
 def test_it_is_alive_and_ready(client: TestClient) -> None:
@@ -80,3 +81,12 @@ def test_info_tells_every_limit(serve: Callable[..., TestClient]) -> None:
     assert limits["body_bytes"] == 64 * 2**20
     assert limits["upload_bytes"] == 256 * 2**20
     assert (limits["queries"], limits["documents"], limits["search_top_k"]) == (256, 1000, 1000)
+
+
+def test_the_folder_is_verified_while_it_is_served(client: TestClient, pincite: Pincite) -> None:
+    """A clean one has no problems; a forged document is named."""
+    assert client.post("/v1/verify").json() == {"problems": []}
+    with pincite.catalog._store.writing() as writer:
+        writer.sql("UPDATE document SET title = 'forged' WHERE id = 'honig'")
+    (problem,) = client.post("/v1/verify").json()["problems"]
+    assert "'honig'" in problem

@@ -76,7 +76,8 @@ def test_everything_goes_through_the_server(pincite: Any, server: Server) -> Non
     assert pincite("ask", " ").returncode == 2
     assert pincite("search", "bridge", "--filter", '{"field": "colour"}').returncode == 2
     assert pincite("documents", "show", "never").returncode == 3
-    ran = pincite("verify")
+    assert pincite("verify").stderr == "clean\n"
+    ran = pincite("verify", "--repair")
     assert (ran.returncode, server.url in ran.stderr) == (3, True)
 
     ran = pincite("documents", "delete", "--filter", '{"field": "document_id", "eq": "a.txt"}', "--dry-run")
