@@ -127,7 +127,7 @@ def test_every_endpoint_is_told(document: Json) -> None:
 
 def test_every_field_is_told(document: Json) -> None:
     """Every member of what is sent and answered, and every parameter, is named."""
-    named = set(re.findall(r"[`\"]([A-Za-z0-9_]+)[`\"]", API))
+    named = set(re.findall(r"[`\"]([A-Za-z0-9_-]+)[`\"]", API))
     members = {name for schema in document["components"]["schemas"].values() for name in schema.get("properties", {})}
     operations = [operation for methods in document["paths"].values() for operation in methods.values()]
     members |= {one["name"] for operation in operations for one in operation.get("parameters", [])}
