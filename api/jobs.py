@@ -249,7 +249,8 @@ class Jobs:
                 job.advance(files_done=len(job.parts))
                 job.end("done")
         except (IndexProblem, RagProblem) as problem:
-            job.end("failed", str(problem))
+            if not self._stopping:  # or the folder may have been closed: the next start goes on
+                job.end("failed", str(problem))
         except Exception:
             _log.error("%s %s", job.id, json.dumps(traceback.format_exc()))
             job.end("failed", "The server met an error that it did not expect; see its log.")

@@ -131,3 +131,16 @@ def test_reading_takes_no_key(client: TestClient) -> None:
     """On what changes nothing the header means nothing."""
     for query in ("trams", "honey"):
         assert client.post("/v1/ask", json={"query": query}, headers=KEY).status_code == 200
+
+
+def test_a_body_over_its_limit_is_refused_with_a_key_too(serve: Callable[..., TestClient]) -> None:
+    """While it is read, and the key stays free."""
+    client = serve(body_bytes=1_000)
+    long = {"documents": [{"id": "a", "text": "words " * 1_000}]}
+    body = iter([b'{"documents": [{"id": "a", "text": "', b"words " * 1_000])
+    for answer in (
+        client.post("/v1/documents", json=long, headers=KEY),
+        client.post("/v1/documents", content=body, headers={**KEY, "Content-Type": "application/json"}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert client.post("/v1/documents", json=BATCH, headers=KEY).status_code == 200

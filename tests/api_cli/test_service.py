@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,22 @@ def test_results_beyond_those_that_a_server_keeps_are_missed(services: dict[str,
     rows = b"".join(b'{"text": "row %d"}\n' % number for number in range(301))
     with pytest.raises(Refused, match="last 1 results"):
         list(services["by a server"].ingest("default", [Sent("many.jsonl", rows)], NOTHING))
+
+
+def test_a_run_that_is_broken_off_cancels_its_job(services: dict[str, Service]) -> None:
+    """Ctrl-C ends what the server does, not only the waiting; what was added stays."""
+    remote = services["by a server"]
+    assert isinstance(remote, Remote)
+    remote.create("many")
+    rows = b"".join(b'{"text": "row %d"}\n' % number for number in range(5_000))
+    results = remote.ingest("many", [Sent("many.jsonl", rows)], NOTHING)
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    while (job := remote._call("GET", "/v1/jobs")["jobs"][0])["finished"] is None:
+        time.sleep(0.02)
+    assert job["status"] == "cancelled"
+    assert 0 < len(list(remote.documents("many"))) < 5_000
+    remote.drop("many")
 
 
 # Watching
