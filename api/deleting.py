@@ -10,8 +10,10 @@ from index.types import Json
 _TOGETHER = 1_000  # documents after which other writes get their turn
 
 
-def delete_matching(collection: Collection, condition: Json, dry_run: bool, config: str) -> DocumentsDeleted:
-    """Delete what the filter `condition` matches, unless `dry_run`; ids are told up to a page of a list.
+def delete_matching(
+    collection: Collection, condition: Json, dry_run: bool, config: str, most: int = LIST_PAGE
+) -> DocumentsDeleted:
+    """Delete what the filter `condition` matches, unless `dry_run`; up to `most` ids are told.
 
     `config` is the digest that snapshots carry. Raises `FilterInvalid`.
     """
@@ -24,7 +26,7 @@ def delete_matching(collection: Collection, condition: Json, dry_run: bool, conf
     return DocumentsDeleted(
         dry_run=dry_run,
         count=len(ids),
-        ids=list(ids[:LIST_PAGE]),
-        ids_left_out=max(0, len(ids) - LIST_PAGE),
+        ids=list(ids[:most]),
+        ids_left_out=max(0, len(ids) - most),
         snapshot=SnapshotOut(token=token, config=config),
     )

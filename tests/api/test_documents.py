@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api.deleting import delete_matching
+from api.wiring import Pincite
+
 
 def add(client: TestClient, *documents: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """Add documents and return the answer."""
@@ -353,12 +356,9 @@ def test_deleting_without_a_filter_is_refused(client: TestClient, body: dict[str
     assert len(client.get("/v1/documents").json()["documents"]) == 3
 
 
-def test_what_a_filter_deletes_is_named_up_to_a_page(empty: TestClient) -> None:
+def test_what_a_filter_deletes_is_named_up_to_a_limit(client: TestClient, pincite: Pincite) -> None:
     """Ids beyond it are counted, and deleted too."""
-    for start in (0, 600):
-        batch = [{"id": f"d{n:04}", "text": f"text {n}"} for n in range(start, start + 600)]
-        assert empty.post("/v1/documents", json={"documents": batch}).status_code == 200
-    body = {"filter": {"field": "document_id", "gte": "d0001"}}
-    done = empty.post("/v1/documents/delete", json=body).json()
-    assert (done["count"], len(done["ids"]), done["ids_left_out"]) == (1199, 1000, 199)
-    assert [one["id"] for one in empty.get("/v1/documents").json()["documents"]] == ["d0000"]
+    collection = pincite.catalog.collection("default")
+    done = delete_matching(collection, {"field": "document_id", "gte": "b"}, False, "sha256:", most=1)
+    assert (done.count, done.ids, done.ids_left_out) == (3, ["bridge"], 2)
+    assert client.get("/v1/documents").json()["documents"] == []

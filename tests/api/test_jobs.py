@@ -43,11 +43,16 @@ class GatedEncoder(HashingEncoder):
 
 
 @pytest.fixture
-def gate() -> Iterator[GatedEncoder]:
-    """The encoder of the service; in the end it lets everything on."""
-    encoder = GatedEncoder()
-    yield encoder
-    encoder.go_on.set()
+def gate() -> GatedEncoder:
+    """The encoder of the service."""
+    return GatedEncoder()
+
+
+@pytest.fixture(autouse=True)
+def everything_goes_on(gate: GatedEncoder, serve: Callable[..., TestClient]) -> Iterator[None]:
+    """In the end nothing is held back, before the services stop."""
+    yield
+    gate.go_on.set()
 
 
 @pytest.fixture
