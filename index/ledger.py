@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from index.errors import unwritable
+from index.errors import Unavailable, unwritable
 from index.store import Store
 
 SPOOL = "jobs"  # the folder of the spool files, below the data folder
@@ -118,7 +118,7 @@ class Ledger:
                 file.seek(part.start)
                 return file.read(part.length)
         except OSError as error:
-            raise unwritable(self._spool / job_id, error) from error
+            raise Unavailable(f"What the job was given cannot be read ({error}). Send it again.") from error
 
     def forget_jobs(self, job_ids: Sequence[str]) -> None:
         """Let ended jobs go, with their results."""
