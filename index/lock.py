@@ -10,8 +10,7 @@ from pathlib import Path
 from index.errors import DataFolderLocked, unwritable
 
 FILE = "lock"
-_TRIES = 5  # because `holder` holds the lock for a moment while it looks whether anybody else does
-_WAIT_SECONDS = 0.02
+_TRIES, _WAIT_SECONDS = 1_000, 0.005  # `holder` has a share of the lock for a moment while it looks
 
 
 class FolderLock:
@@ -70,13 +69,14 @@ def _written(file: int) -> str | None:
 
 
 def _lock(file: int) -> None:
-    """Take the lock; raises OSError where another process keeps it."""
+    """Take the lock; raises OSError where another process keeps it, and waits while others only look."""
     for _ in range(_TRIES):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            kept = error
+        except OSError:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # can be shared with those who look, not with a keeper
+            fcntl.flock(file, fcntl.LOCK_UN)
             time.sleep(_WAIT_SECONDS)
         else:
             return
-    raise kept
+    raise TimeoutError("others look at the lock all the time")

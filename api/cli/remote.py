@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -67,7 +68,8 @@ class Remote:
                     break
                 time.sleep(0 if ended else _POLL_SECONDS)
         except BaseException:
-            self._call("DELETE", path)
+            with suppress(Refused):  # the server may be what broke it off
+                self._call("DELETE", path)
             raise
         if job["status"] != "done":
             raise Refused(job["problem"] or "The job was cancelled; what it had added stays.")
