@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,58 @@ def test_a_run_that_is_broken_off_cancels_its_job(services: dict[str, Service]) 
     assert job["status"] == "cancelled"
     assert 0 < len(list(remote.documents("many"))) < 5_000
     remote.drop("many")
+
+
+# A server that is busy, moved or gone
+
+
+@pytest.fixture
+def closed() -> str:
+    """The address of a port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        return f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+def test_a_server_that_moved_is_found_again(services: dict[str, Service], closed: str) -> None:
+    """The lock file says where it is now."""
+    remote = services["by a server"]
+    assert isinstance(remote, Remote)
+    assert Remote(closed, remote._settings).collections() == remote.collections()
+
+
+def test_a_server_that_ended_is_told(closed: str, tmp_path: Path) -> None:
+    """Nobody holds the folder any more: the command can be run again."""
+    with pytest.raises(Refused, match="has ended"):
+        Remote(closed, Settings(data=tmp_path)).collections()
+
+
+class Busy(BaseHTTPRequestHandler):
+    """Finds no place for the first request and answers the second."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        """Answer."""
+        Busy.asked += 1
+        body = b'{"code": "busy", "detail": "no place"}' if Busy.asked == 1 else b'{"collections": []}'
+        self.send_response(503 if Busy.asked == 1 else 200)
+        self.send_header("Retry-After", "0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *ignored: Any) -> None:
+        """Say nothing."""
+
+
+def test_a_busy_server_is_asked_again(tmp_path: Path) -> None:
+    """After the time that it names."""
+    with HTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        assert Remote(url, Settings(data=tmp_path)).collections() == []
+        server.shutdown()
+    assert Busy.asked == 2
 
 
 # Watching
