@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import openapi, problems
-from api.counters import Counters
 from api.dependencies import Gate, Running
 from api.jobs import Jobs
 from api.limits import Limits
+from api.metrics import Metrics
 from api.middleware import Border
 from api.once import Once
 from api.routes import ask, collections, documents, jobs, operations, page, verify
@@ -36,8 +37,16 @@ def create_app(pincite: Pincite, limits: Limits | None = None) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.running, app.state.assets = running, page.read_assets()
+    running.metrics.watch(partial(operations.look, running))
     problems.add_handlers(app)
-    app.add_middleware(Border, bound_host=pincite.settings.host, limits=limits, counters=running.counters)
+    app.add_middleware(
+        Border,
+        bound_host=pincite.settings.host,
+        limits=limits,
+        metrics=running.metrics,
+        origins=frozenset(pincite.settings.cors_origins),
+        log_questions=pincite.settings.log_questions,
+    )
     for module in (ask, documents, collections, jobs, operations, verify, page):
         app.include_router(module.router)
     app.include_router(documents.batches)
@@ -52,7 +61,7 @@ def _running(pincite: Pincite, limits: Limits) -> Running:
     return Running(
         pincite=pincite,
         limits=limits,
-        counters=Counters(),
+        metrics=Metrics(),
         jobs=Jobs(ingest, pincite.config_digest, limits, pincite.catalog.ledger),
         once=Once(pincite.catalog.ledger, limits),
         questions=Gate(limits.questions_at_once, "questions", limits.wait_seconds),
@@ -63,11 +72,15 @@ def _running(pincite: Pincite, limits: Limits) -> Running:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    app.state.running.jobs.start()
+    running: Running = app.state.running
+    running.jobs.start()
     try:
         yield
     finally:
-        app.state.running.jobs.stop()
+        if running.draining.is_set():  # the server has stopped them and waits for them
+            running.jobs.stop(0.0)
+        else:
+            running.jobs.stop()
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -11,9 +11,9 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 
 from api.answers import SnapshotOut
-from api.counters import Counters
 from api.jobs import Jobs
 from api.limits import Limits
+from api.metrics import Metrics
 from api.once import Once
 from api.problems import Problem
 from api.schemas import CollectionName, DocumentId
@@ -27,17 +27,28 @@ class Gate:
     def __init__(self, places: int, what: str, wait_seconds: float) -> None:
         self._free = threading.BoundedSemaphore(places)
         self._places, self._what, self._wait = places, what, wait_seconds
+        self._lock = threading.Lock()
+        self.waiting = 0  # who waits for a place now
 
     @contextmanager
     def place(self) -> Iterator[None]:
         """Hold a place while the block runs; raises Problem 503 where none becomes free in time."""
-        if not self._free.acquire(timeout=self._wait):
+        if not (self._free.acquire(blocking=False) or self._waited()):
             detail = f"{self._places} {self._what} are under way already; try again in a moment."
             raise Problem(503, "busy", detail, limit=self._places, retry_after=1)
         try:
             yield
         finally:
             self._free.release()
+
+    def _waited(self) -> bool:
+        with self._lock:
+            self.waiting += 1
+        try:
+            return self._free.acquire(timeout=self._wait)
+        finally:
+            with self._lock:
+                self.waiting -= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +57,13 @@ class Running:
 
     pincite: Pincite
     limits: Limits
-    counters: Counters
+    metrics: Metrics
     jobs: Jobs
     once: Once
     questions: Gate
     writes: Gate
     verifying: Gate
+    draining: threading.Event = field(default_factory=threading.Event)  # set once the server is to end
     examples: dict[str, tuple[str, Sequence[str]]] = field(default_factory=dict)  # by collection: token, questions
 
     def collection(self, name: str) -> Collection:

@@ -21,27 +21,27 @@ def event(name: str, data: str) -> bytes:
 async def with_heartbeat(first: bytes, rest: Chunks, seconds: float = HEARTBEAT_SECONDS) -> AsyncIterator[bytes]:
     """Yield `first`, then what the blocking generator `rest` yields, and a comment whenever `seconds` pass in vain.
 
-    Each step of `rest` runs in a worker thread, and only once the one before was taken, so nothing piles up. `rest`
-    is closed when the reader leaves; a step that is under way then is let finish first.
+    Each step of `rest` runs in a worker thread while the one before is sent, so one step at most piles up, and what a
+    step holds is free again however slowly the reader reads. `rest` is closed when the reader leaves; a step that is
+    under way then is let finish first.
     """
-    yield first
-    step = None
+    chunk: bytes | None = first
+    step = asyncio.ensure_future(run_in_threadpool(next, rest, None))
     try:
-        while True:
-            step = asyncio.ensure_future(run_in_threadpool(next, rest, None))
+        while chunk is not None:
+            yield chunk
             while not step.done():
                 done, _ = await asyncio.wait({step}, timeout=seconds)
                 if not done:
                     yield HEARTBEAT
             chunk = step.result()
-            if chunk is None:
-                return
-            yield chunk
+            if chunk is not None:
+                step = asyncio.ensure_future(run_in_threadpool(next, rest, None))
     finally:
-        if step is not None and not step.done():
-            step.add_done_callback(lambda ended: rest.close() if not ended.exception() else None)
-        else:
+        if step.done():
             rest.close()
+        else:
+            step.add_done_callback(lambda ended: rest.close() if not ended.exception() else None)
 
 
 def event_response(chunks: AsyncIterator[bytes]) -> StreamingResponse:

@@ -34,6 +34,16 @@ class Limits:
     idempotency_keys: int = 10_000
     idempotency_hours: int = 24
     wait_seconds: float = 2.0  # for a place among the questions or writes at once, before 503
+    connections: int = 512  # open ones; more than twice the 128 that are accepted in one go, see server.py
+    keep_alive_seconds: float = 15.0  # without a request
+    header_seconds: float = 10.0  # for a whole head
+    header_bytes: int = 65_536  # request line and fields
+    headers: int = 100  # fields of a head
+    request_line_bytes: int = 32_768  # its target; a filter can stand in it
+    body_seconds: float = 20.0  # over each of which a body has to bring `bytes_per_second` on average
+    write_seconds: float = 20.0  # over each of which a reader has to take as much
+    bytes_per_second: int = 1_024
+    drain_seconds: float = 8.0  # for what is under way when the server ends
 
 
 def named_limits(limits: Limits) -> dict[str, int | float]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 
 
 def _data_home() -> Path:
@@ -42,6 +46,24 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="the address to serve on; only loopback addresses are accepted")
     port: int = Field(8000, ge=0, le=65535, description="the port to serve on; 0 takes a free one")
     questions_at_once: int = Field(16, ge=1, le=32, description="questions answered at the same time")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="origins whose pages may use the API")
+    log_format: Literal["text", "json"] = Field("text", description="how the server writes its log")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is logged")
+    log_questions: bool = Field(False, description="whether the log repeats what was asked")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        """Take a list as TOML has it, or names between commas as an environment variable can hold them."""
+        return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if not _ORIGIN.fullmatch(one):
+                raise ValueError(f"{one!r} is no origin; write it as a browser sends it, such as https://example.org")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -84,5 +106,6 @@ def origins(options: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         variables = [f"PINCITE_{name.upper()}", *(["PORT"] if name == "port" else [])]
         variable = next((one for one in variables if os.environ.get(one)), None)
         origin = "option" if name in options else variable or ("pincite.toml" if name in in_file else "default")
-        rows.append((name, str(getattr(settings, name)), origin))
+        value = getattr(settings, name)
+        rows.append((name, ", ".join(value) if isinstance(value, tuple) else str(value), origin))
     return rows

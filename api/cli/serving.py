@@ -13,8 +13,6 @@ from rich.text import Text
 from api.cli.context import Options, opened
 from api.cli.output import err, fail, out
 
-_DRAIN_SECONDS = 8
-
 
 def serve(
     context: typer.Context,
@@ -22,28 +20,23 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port, 0 for a free one (PINCITE_PORT or PORT).")] = None,
 ) -> None:
     """Serve the page and the HTTP interface until interrupted."""
-    import uvicorn
-
+    from api import logs, server
     from api.app import create_app
+    from rag.encoding import warm_up
 
     settings = context.find_object(Options).settings(host=host, port=port)  # type: ignore[union-attr]
     bound = _bind(settings.host, settings.port)
     url = _url(bound)
     with opened(context, host=host, port=port) as pincite:
         pincite.catalog.announce(url)
-        config = uvicorn.Config(
-            create_app(pincite),
-            log_level="warning",
-            http="httptools",
-            ws="none",
-            server_header=False,
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
-        )
+        logs.configure(settings.log_format, settings.log_level)
+        warm_up(pincite.encoder)
+        app = create_app(pincite)
         info = pincite.catalog.collection("default").info()
         bound.listen()  # whoever follows the printed address at once waits for the server instead of being refused
         err.print(Text(f"{info.documents} documents, {info.passages} passages in {settings.data}"))
         out.print(Text(f"Page:  {url}/\nAsk:   {_curl(url)}\nStop:  Ctrl-C"), soft_wrap=True)
-        uvicorn.Server(config).run(sockets=[bound])
+        server.serve(app, bound)
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import traceback
 from collections.abc import Generator, Iterator
 
 from fastapi import APIRouter, Request, Response
@@ -38,6 +37,7 @@ def ask_question(body: AskRequest, request: Request, running: RunningParts) -> A
     The stream is chosen by `"stream": true` or by an `Accept` that takes event streams and no JSON. `answer` carries
     the JSON answer and replaces everything before it; `error` carries a problem and ends the stream.
     """
+    request.state.question = body.query
     steps = _steps(body, running)
     if body.stream or _wants_events(request):
         events = answer_events(steps, running.pincite.config_digest, request.state.request_id)
@@ -47,14 +47,21 @@ def ask_question(body: AskRequest, request: Request, running: RunningParts) -> A
 
 
 def _steps(body: AskRequest, running: Running) -> Iterator[Candidates | Answer]:
-    """Yield the steps of the journey while holding a place among the questions."""
-    pincite = running.pincite
+    """Yield the steps of the journey; a place among the questions is held until the last of them is worked out."""
+    with running.metrics.asking("ask"):
+        answer = yield from _worked_out(body, running)
+    running.metrics.asked("ask", "answered" if answer.answerable else "declined", answer.timing_ms)
+    yield answer
+
+
+def _worked_out(body: AskRequest, running: Running) -> Generator[Candidates, None, Answer]:
     with running.questions.place():
         question = body.question(body.query, top_k=body.top_k, at_least=body.at_least)
-        for step in ask(question, running.collection(body.collection), pincite.encoder):
+        for step in ask(question, running.collection(body.collection), running.pincite.encoder):
             if isinstance(step, Answer):
-                running.counters.add("pincite_questions_total", answerable=str(step.answerable).lower())
+                return step
             yield step
+    raise AssertionError("a journey ends with an answer")
 
 
 def answer_events(steps: Iterator[Candidates | Answer], config: str, request_id: str) -> Generator[bytes, None, None]:
@@ -84,7 +91,7 @@ def _told(error: Exception, request_id: str) -> Problem:
         return error
     if isinstance(error, IndexProblem | RagProblem):
         return translate(error)
-    _log.error("%s %s", request_id, json.dumps(traceback.format_exc()))
+    _log.error("unforeseen error", extra={"fields": {"request_id": request_id}}, exc_info=error)
     return Problem(500, "internal", "The server met an error that it did not expect; see its log.")
 
 
@@ -100,10 +107,14 @@ def _wants_events(request: Request) -> bool:
     response_model_exclude_unset=True,
     responses=problems(404, 409, 415),
 )
-def search_passages(body: SearchRequest, running: RunningParts) -> SearchOut:
+def search_passages(body: SearchRequest, request: Request, running: RunningParts) -> SearchOut:
     """Find the best passages for one question or several, however weak, nothing collapsed or joined."""
-    with running.questions.place():
-        found = search(body.questions, running.collection(body.collection), running.pincite.encoder)
+    questions = body.questions
+    request.state.question = [one.query for one in questions]
+    with running.metrics.asking("search"), running.questions.place():
+        found = search(questions, running.collection(body.collection), running.pincite.encoder)
+    for one in found:
+        running.metrics.asked("search", "answered" if one.passages else "declined", one.timing_ms)
     return search_out(found, running.pincite.config_digest)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from api.answers import HealthOut, InfoOut, ReadyOut
-from api.counters import MEDIA_TYPE, Labels, render
 from api.dependencies import Running, RunningParts
 from api.limits import named_limits
+from api.metrics import MEDIA_TYPE, Measure, build, gauge, of_collections
 from api.openapi import problems
 from api.strict import StrictRoute
 from api.versions import version_of
@@ -19,6 +21,7 @@ from index.errors import IndexProblem
 from rag.loaders import supported_media_types, supported_suffixes
 
 router = APIRouter(route_class=StrictRoute, tags=["operations"])
+_JOB_STATUSES = ("queued", "running", "done", "failed", "cancelled")
 _LIBRARIES = (
     "apsw",
     "faiss-cpu",
@@ -44,6 +47,8 @@ async def healthz() -> HealthOut:
 def readyz(running: RunningParts) -> Response:
     """Say whether every collection can be asked, and what is behind."""
     behind, unavailable = _lagging(running)
+    if running.draining.is_set():
+        unavailable["*"] = "The server is about to end."
     ready = not unavailable
     state = ReadyOut(status="ready" if ready else "not_ready", behind=behind, unavailable=unavailable)
     return JSONResponse(state.model_dump(), 200 if ready else 503, {} if ready else {"Retry-After": "5"})
@@ -69,18 +74,24 @@ def _lagging(running: Running) -> tuple[list[str], dict[str, str]]:
 @router.get("/metrics", response_class=PlainTextResponse, responses=problems())
 def metrics(running: RunningParts) -> Response:
     """Return counts in Prometheus' text format."""
-    lines = [*render("counter", running.counters.samples()), *render("gauge", _gauges(running))]
-    return Response("\n".join(lines) + "\n", headers={"Content-Type": MEDIA_TYPE})
+    return Response(running.metrics.text(), headers={"Content-Type": MEDIA_TYPE})
 
 
-def _gauges(running: Running) -> dict[tuple[str, Labels], int]:
-    gauges: dict[tuple[str, Labels], int] = {}
-    for name in running.pincite.catalog.names():
-        info = running.collection(name).info()
-        gauges["pincite_documents", (("collection", name),)] = info.documents
-        gauges["pincite_passages", (("collection", name),)] = info.passages
-    statuses = Counter(job.summary().status for job in running.jobs.all())
-    return gauges | {("pincite_jobs", (("status", status),)): count for status, count in statuses.items()}
+def look(running: Running) -> Iterator[Measure]:
+    """Yield what is measured only when somebody asks: what waits, what is stored, what runs."""
+    jobs: Counter[str] = Counter(job.summary().status for job in running.jobs.all())
+    queues = {
+        "questions": running.questions.waiting,
+        "writes": running.writes.waiting,
+        "encoder": getattr(running.pincite.encoder, "waiting", 0),
+        "jobs": jobs["queued"],
+    }
+    yield gauge("pincite_waiting", "Who waits for a place, by queue.", "queue", queues)
+    yield gauge("pincite_jobs", "Jobs that are remembered.", "status", {one: jobs[one] for one in _JOB_STATUSES})
+    with suppress(IndexProblem):  # a folder that fails is told by /readyz; the other measures are wanted then
+        yield from of_collections(running.collection(name).info() for name in running.pincite.catalog.names())
+    encoder = running.pincite.encoder
+    yield build({"version": version_of("pincite"), "encoder": encoder.runtime, "model": encoder.fingerprint})
 
 
 @router.get("/v1/info", responses=problems())

@@ -47,10 +47,15 @@ def test_metrics_count(client: TestClient) -> None:
     response = client.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = response.text.splitlines()
-    assert 'pincite_questions_total{answerable="true"} 1' in lines
-    assert 'pincite_requests_total{method="POST",route="/v1/ask",status="200"} 1' in lines
-    assert 'pincite_requests_total{method="GET",route="/v1/documents/{id}",status="404"} 1' in lines
-    assert 'pincite_documents{collection="default"} 3' in lines
+    assert 'pincite_questions_total{kind="ask",outcome="answered"} 1.0' in lines
+    assert 'pincite_requests_total{method="POST",route="/v1/ask",status="200"} 1.0' in lines
+    assert 'pincite_requests_total{method="GET",route="/v1/documents/{id}",status="404"} 1.0' in lines
+    assert 'pincite_request_seconds_count{route="/v1/ask"} 1.0' in lines
+    assert 'pincite_documents{collection="default"} 3.0' in lines
+    assert 'pincite_waiting{queue="questions"} 0.0' in lines
+    assert 'pincite_jobs{status="running"} 0.0' in lines
+    for stage in ("encode", "retrieve", "assemble", "total"):
+        assert f'pincite_question_seconds_count{{kind="ask",stage="{stage}"}} 1.0' in lines
     assert "# TYPE pincite_requests_total counter" in lines
 
 
