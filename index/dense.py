@@ -1,4 +1,4 @@
-"""The dense view: vectors to passage keys, exactly, by FAISS.
+"""The dense view: vectors to passage keys by FAISS, exactly where few vectors are looked at, by codes where many are.
 
 A view is an immutable value; a change makes a new one that shares the segments it did not touch, so readers hold no
 lock. Each change adds a segment, and the newest segments are merged while they are of similar size, so that there are
@@ -6,14 +6,18 @@ about log(n) of them. What is deleted is marked in a copy of its segment's bitma
 
 FAISS finds candidates by float32 products, whose last digits depend on where a vector lies; candidates are therefore
 scored again by `exact_scores`, which does not, and kept with every tie at the cut. So one set of vectors gives the
-same scores and the same order in whatever segments it lies. The view lives in memory only: it is read from the vectors
-in the truth when a collection is opened, which takes less than a second for 100,000 passages.
+same scores and the same order in whatever segments it lies.
+
+A large segment also has a code of one bit for each dimension of each vector (`Codes`). It names a thousand candidates,
+which are scored by their vectors like any others, so codes can miss a passage but never change a score. The view lives
+in memory only: it is read from the vectors in the truth when a collection is opened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import faiss
 import numpy as np
@@ -26,6 +30,11 @@ from index.types import Vectors
 Mask = NDArray[np.bool_]
 
 DECIMALS = 6
+CODED = 32_768  # vectors from which a segment has codes: below, reading every vector is as quick
+NARROW = 10_000  # rows that a filter may leave for each of them to be scored, codes or not
+DEPTH = 1_000  # candidates that codes name at least
+DEEPER = 5  # and for each of those that are wanted
+TRAINED_ON = 65_536  # vectors whose mean the codes are relative to
 MARGIN = 16  # candidates beyond the limit, so that the first look is mostly the last
 UNCERTAIN = 1e-5  # more than a float32 product of unit vectors can be off, rounding included
 
@@ -42,19 +51,54 @@ def exact_scores(vector: Vectors, rows: Vectors) -> Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Codes:
+    """RaBitQ codes of a segment's vectors (Gao and Long, "RaBitQ", SIGMOD 2024), in the order of its rows.
+
+    FAISS scans one form of them quickest, and filters the other by a bitmap while it scans; each is 48 bytes a vector
+    of 384 dimensions.
+    """
+
+    scanned: faiss.IndexRaBitQFastScan
+    filtered: faiss.IndexRaBitQ
+
+    @classmethod
+    def of(cls, vectors: Vectors) -> Codes:
+        """Return the codes of `vectors` (n, dimension), the same ones for the same vectors."""
+        codes = cls(
+            faiss.IndexRaBitQFastScan(vectors.shape[1], faiss.METRIC_INNER_PRODUCT),
+            faiss.IndexRaBitQ(vectors.shape[1], faiss.METRIC_INNER_PRODUCT),
+        )
+        sample = np.ascontiguousarray(vectors[:: max(1, len(vectors) // TRAINED_ON)])
+        for index in (codes.scanned, codes.filtered):
+            index.train(sample)
+            index.add(vectors)
+        return codes
+
+    def search(self, vector: Vectors, depth: int, mask: Mask | None) -> Keys:
+        """Return about the `depth` best rows of those where `mask` is true, of all without one."""
+        if mask is None:
+            return cast(Keys, self.scanned.search(vector[np.newaxis], depth)[1][0])
+        bits = np.packbits(mask, bitorder="little")
+        parameters = faiss.RaBitQSearchParameters(sel=faiss.IDSelectorBitmap(bits), qb=8)  # type: ignore[call-arg,arg-type]
+        return cast(Keys, self.filtered.search(vector[np.newaxis], depth, params=parameters)[1][0])
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
-    """Vectors that never change: a FAISS index, its keys (int64, ascending) and which of them still live."""
+    """Vectors that never change: a FAISS index, keys (int64, ascending), which still live, and codes if large."""
 
     index: faiss.IndexFlatIP
     keys: Keys
     alive: Mask
+    codes: Codes | None = None
 
     @classmethod
     def of(cls, keys: Keys, vectors: Vectors) -> Segment:
         """Return a segment of `vectors` (n, dimension) under ascending `keys` (n,)."""
         index = faiss.IndexFlatIP(vectors.shape[1])
         index.add(np.ascontiguousarray(vectors, dtype=np.float32))
-        return cls(index, keys, np.ones(len(keys), dtype=np.bool_))
+        codes = Codes.of(vectors) if len(keys) >= CODED else None
+        return cls(index, keys, np.ones(len(keys), dtype=np.bool_), codes)
 
     @property
     def count(self) -> int:
@@ -82,19 +126,40 @@ class Segment:
     def search(self, vector: Vectors, count: int, allowed: KeySet | None) -> tuple[Keys, Scores, float | None]:
         """Return keys and exact scores of about the `count` best allowed rows, and a bound on all others' products.
 
-        The bound is None when there are no others.
+        The bound is None when there are no others; where codes chose, it bounds the others that they named.
         """
-        mask = self.alive if allowed is None else self.alive & allowed.contains(self.keys)
+        mask = self.alive if allowed is None else self.alive & allowed.among(self.keys)
         eligible = int(np.count_nonzero(mask))
         if not eligible:
             return self.keys[:0], np.zeros(0), None
         faiss.omp_set_num_threads(1)  # it counts for the calling thread only; more threads per question were slower
-        everything = eligible == len(self.keys)
-        parameters = None if everything else _selecting(mask)
-        products, found = self.index.search(vector[np.newaxis], min(count, eligible), params=parameters)
-        rows = found[0][found[0] >= 0]
-        bound = float(products[0][len(rows) - 1]) if len(rows) < eligible else None
+        depth = max(DEPTH, DEEPER * count)
+        if self.codes is None:
+            rows, bound = self._scan(vector, min(count, eligible), mask, eligible)
+        elif eligible <= max(NARROW, depth):
+            rows, bound = self._best_of(vector, np.flatnonzero(mask), count)
+        else:
+            # Few enough rows are dead that they are left out afterwards; a filter has to be part of the scan.
+            named = self.codes.search(vector, depth, None if allowed is None else mask)
+            named = named[named >= 0]
+            rows, bound = self._best_of(vector, named[mask[named]], count)
+            bound = -1.0 if bound is None else bound
         return self.keys[rows], exact_scores(vector, self.vectors[rows]), bound
+
+    def _scan(self, vector: Vectors, count: int, mask: Mask, eligible: int) -> tuple[Keys, float | None]:
+        """Return the `count` best of the `eligible` rows where `mask` is true, and the last one's product."""
+        parameters = None if eligible == len(mask) else _selecting(mask)
+        products, found = self.index.search(vector[np.newaxis], count, params=parameters)
+        rows = found[0][found[0] >= 0]
+        return rows, float(products[0][len(rows) - 1]) if len(rows) < eligible else None
+
+    def _best_of(self, vector: Vectors, rows: Keys, count: int) -> tuple[Keys, float | None]:
+        """Return the `count` best of `rows`, and the least of their products where others were left out."""
+        products = self.vectors[rows] @ vector
+        if len(rows) <= count:
+            return rows, None
+        kept = np.argpartition(-products, count - 1)[:count]
+        return rows[kept], float(products[kept].min())
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +174,11 @@ class DenseView:
         """How many passages can be found."""
         return sum(segment.count for segment in self.segments)
 
+    @property
+    def method(self) -> str:
+        """How the nearest are found: `exact`, or `rabitq+exact` where codes name what is scored exactly."""
+        return "rabitq+exact" if any(segment.codes for segment in self.segments) else "exact"
+
     def changed(self, removed: Iterable[range], keys: Keys, vectors: Vectors) -> DenseView:
         """Return the view after a change: without the `removed` keys, and with `vectors` (n, dimension) under `keys`.
 
@@ -118,9 +188,13 @@ class DenseView:
         gone = KeySet.of(removed)
         segments = [segment.without(gone) for segment in self.segments] if len(gone) else list(self.segments)
         fresh = ~self._known(keys) & ~gone.contains(keys)
-        if fresh.any():
-            order = np.argsort(keys[fresh])
-            segments.append(Segment.of(keys[fresh][order], vectors[fresh][order]))
+        if not fresh.all():
+            keys, vectors = keys[fresh], vectors[fresh]
+        if len(keys):
+            if (np.diff(keys) < 0).any():  # mostly they are in order, and a copy is saved
+                order = np.argsort(keys)
+                keys, vectors = keys[order], vectors[order]
+            segments.append(Segment.of(keys, vectors))
         return DenseView(self.dimension, _settled([segment for segment in segments if segment.count]))
 
     def compacted(self) -> DenseView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -32,7 +32,7 @@ class Block:
         return self.start + len(self.text)
 
 
-def collapse(ranked: Sequence[Ranked], most: int) -> list[Ranked]:
+def collapse(ranked: Iterable[Ranked], most: int) -> list[Ranked]:
     """Leave out every passage that says the same words as a better one, until `most` are kept."""
     kept: list[Ranked] = []
     shingles: list[frozenset[tuple[str, ...]]] = []

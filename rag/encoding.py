@@ -8,6 +8,7 @@ answer. What runs the model is chosen in `rag.runtimes`.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import re
 import threading
@@ -113,6 +114,11 @@ class ModelEncoder:
         """Queue the texts and wait for their vectors."""
         return self.submit(texts, urgent=urgent).result()
 
+    @property
+    def waiting(self) -> int:
+        """How many requests are not wholly under way yet."""
+        return self._threads.waiting
+
 
 class _Request:
     """Token ids that wait for their vectors, ordered by length so that a micro-batch pads little."""
@@ -167,6 +173,26 @@ class _EncoderThreads:
         self._patient: deque[_Request] = deque()
         self._wake = threading.Condition()
         self._started = False
+        self._closing = False
+        self._threads: list[threading.Thread] = []
+        # A thread that is inside the model when the interpreter goes would take the process down with an abort.
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End the threads after the micro-batches under way; what still waits fails."""
+        with self._wake:
+            self._closing = True
+            self._give_up(RuntimeError("The process is ending."))
+            self._wake.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _give_up(self, problem: Exception) -> None:
+        """Fail everything that waits."""
+        for request in (*self._urgent, *self._patient):
+            request.fail(problem)
+        self._urgent.clear()
+        self._patient.clear()
 
     @property
     def waiting(self) -> int:
@@ -179,12 +205,19 @@ class _EncoderThreads:
             request.give((), request.rows)
             return request.future
         with self._wake:
+            if self._closing:
+                raise RuntimeError("The process is ending, and nothing is encoded any more.")
             (self._urgent if urgent else self._patient).append(request)
             if not self._started:
                 self._started = True
-                threading.Thread(target=self._start, name="encoder", daemon=True).start()
+                self._begin(self._start)
             self._wake.notify()
         return request.future
+
+    def _begin(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, name=f"encoder-{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _start(self) -> None:
         """Load the model and run it, on other threads too where it has more places."""
@@ -193,19 +226,18 @@ class _EncoderThreads:
         except Exception as problem:
             with self._wake:
                 self._started = False  # the next request tries again
-                for request in (*self._urgent, *self._patient):
-                    request.fail(problem)
-                self._urgent.clear()
-                self._patient.clear()
+                self._give_up(problem)
             return
-        for place in range(1, runtime.places):
-            threading.Thread(target=self._run, args=(runtime,), name=f"encoder-{place}", daemon=True).start()
+        for _ in range(1, runtime.places):
+            self._begin(self._run, runtime)
         self._run(runtime)
 
     def _run(self, runtime: Runtime) -> None:
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._urgent or self._patient)
+                self._wake.wait_for(lambda: self._urgent or self._patient or self._closing)
+                if self._closing:
+                    return
                 queue = self._urgent or self._patient
                 request = queue[0]
                 places = request.take(self._batch_tokens)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,8 @@ from rag import fusion
 from rag.encoding import Encoder
 from rag.history import standalone
 from rag.types import Question, Ranked
+
+_AT_ONCE = 12  # passages read together: an answer mostly needs no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,13 @@ class Retrieved:
 
     query: str
     standalone_query: str | None
-    passages: Sequence[Ranked]
+    passages: Iterator[Ranked]  # read from the truth as they are wanted
     found: Found
     timing_ms: Mapping[str, float]
 
 
 def retrieve(question: Question, collection: Collection, encoder: Encoder, ranking: Ranking, limit: int) -> Retrieved:
-    """Return at most `limit` passages, best first; equal scores are ordered by document id, then place."""
+    """Find at most `limit` passages, best first; equal scores are ordered by document id, then place."""
     started = time.perf_counter()
     completed = standalone(question.query, question.history)
     query = completed or question.query
@@ -50,23 +52,27 @@ def retrieve(question: Question, collection: Collection, encoder: Encoder, ranki
         at_least=question.at_least,
         count=query,
     )
-    passages = _ranked(found.hits, question, ranking, collection, limit)
+    passages = _ranked(_ordered(found.hits, question, ranking)[:limit], question, ranking, collection)
     ended = time.perf_counter()
     timing = {"encode": (encoded - started) * 1000, "retrieve": (ended - encoded) * 1000}
     return Retrieved(question.query, completed, passages, found, timing)
 
 
+def _ordered(hits: Sequence[Hit], question: Question, ranking: Ranking) -> list[tuple[Hit, float]]:
+    """Return the hits with their scores, best first; they come ordered by document id and start, and ties stay so."""
+    scored = zip(hits, _scores(hits, question, ranking), strict=True)
+    return sorted(scored, key=lambda one: -one[1])
+
+
 def _ranked(
-    hits: Sequence[Hit], question: Question, ranking: Ranking, collection: Collection, limit: int
-) -> list[Ranked]:
-    scores = _scores(hits, question, ranking)
-    order = sorted(range(len(hits)), key=lambda at: (-scores[at], hits[at].ref.document_id, hits[at].start))[:limit]
-    by_ref = {hits[at].ref: (hits[at], scores[at]) for at in order}
-    return [
-        Ranked(stored, score, hit.dense, hit.lexical, _explain(hit, ranking) if question.explain else None)
-        for stored in collection.passages(list(by_ref))
-        for hit, score in [by_ref[stored.ref]]
-    ]
+    order: Sequence[tuple[Hit, float]], question: Question, ranking: Ranking, collection: Collection
+) -> Iterator[Ranked]:
+    for start in range(0, len(order), _AT_ONCE):
+        by_ref = {hit.ref: (hit, score) for hit, score in order[start : start + _AT_ONCE]}
+        for stored in collection.passages(list(by_ref)):
+            hit, score = by_ref[stored.ref]
+            explained = _explain(hit, ranking) if question.explain else None
+            yield Ranked(stored, score, hit.dense, hit.lexical, explained)
 
 
 def _scores(hits: Sequence[Hit], question: Question, ranking: Ranking) -> list[float]:

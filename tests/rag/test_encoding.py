@@ -287,6 +287,20 @@ def test_a_model_that_cannot_be_loaded_fails_who_waits_and_is_tried_again() -> N
     assert threads.submit([[QUESTION]], urgent=True).result(30).tolist() == [[1, 1]]
 
 
+def test_a_process_that_ends_while_texts_are_encoded_ends_cleanly(cache: Path) -> None:
+    """The threads leave the model before the interpreter goes; an abort would say exit status -6."""
+    ran = without_network(
+        "from pathlib import Path\n"
+        "from rag.encoding import load_encoder\n"
+        "encoder = load_encoder(None, Path(sys.argv[1]))\n"
+        "waiting = encoder.submit(['some words of a text ' * 40] * 400)\n"
+        "encoder.encode(['a question'], urgent=True)\n"
+        "print(waiting.done())\n",
+        str(cache),
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "False\n", "")
+
+
 def test_callers_at_the_same_time_get_their_own_rows() -> None:
     """Many threads ask a model of two places; nobody sees another's vectors."""
     model = Forward(places=2)
