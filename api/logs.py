@@ -18,7 +18,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._:/{}+@~-]+")
 _LOGGERS = ("pincite", "uvicorn", "asyncio")
 
 
-class _Lines(logging.Formatter):
+class Lines(logging.Formatter):
     """Writes a record and its `fields`, a mapping that callers give as `extra`."""
 
     def __init__(self, form: Literal["text", "json"]) -> None:
@@ -26,6 +26,7 @@ class _Lines(logging.Formatter):
         self._json = form == "json"
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record, without its end."""
         fields: Mapping[str, object] = getattr(record, "fields", {})
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         trace = {"trace": self.formatException(record.exc_info)} if record.exc_info else {}
@@ -44,7 +45,7 @@ def _told(value: object) -> str:
 def configure(form: Literal["text", "json"], level: str) -> None:
     """Send what the server and its parts log from `level` upwards to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines(form))
+    handler.setFormatter(Lines(form))
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False

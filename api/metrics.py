@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.core import Metric as Measure
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from index.types import CollectionInfo
 
+Measure = Metric  # by which name the rest of the code knows it
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _COLLECTIONS = 100
 _STAGES = (0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.016, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)

@@ -2,9 +2,9 @@
 
 uvicorn waits for ever for the rest of a request and for a client to read its answer, keeps any number of connections,
 and reads heads of any size. Here a head has to come within `header_seconds`; a body has to bring, and the reader of an
-answer to take, `bytes_per_second` on average over each `body_seconds` or `write_seconds`. Over the number of connections
-the one goes that has waited longest without a request, first among those that never made one; where all are at work, the
-new one gets a 503. What is refused here is a plain answer, because there is no request yet that a route could answer.
+answer to take, `bytes_per_second` on average over each `body_seconds` or `write_seconds`. Over the bound on connections
+the one goes that has waited longest without a request, first among those that never made one. Where all work, the new
+one gets a 503. What is refused here is a plain answer, because there is no request yet that a route could answer.
 """
 
 from __future__ import annotations

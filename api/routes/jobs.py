@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -60,11 +60,16 @@ async def follow_job(
     follow: Annotated[QueryBoolean, Query(description="false: tell the present state and end.")] = True,
 ) -> Response:
     """Follow a job as server-sent events: `progress` at every change, `done` with the whole job when it has ended."""
-    return event_response(job_events(running.jobs.get(job_id), follow=follow))
+    return event_response(job_events(running.jobs.get(job_id), follow=follow, until=running.draining.is_set))
 
 
-async def job_events(job: Job, *, follow: bool, heartbeat: float = HEARTBEAT_SECONDS) -> AsyncIterator[bytes]:
-    """Yield the events of a job; changes that come quicker than ten a second are told together."""
+async def job_events(
+    job: Job, *, follow: bool, heartbeat: float = HEARTBEAT_SECONDS, until: Callable[[], bool] = lambda: False
+) -> AsyncIterator[bytes]:
+    """Yield the events of a job; changes that come quicker than ten a second are told together.
+
+    It ends with the job, or without `done` once `until` says so: the server ends, and the next one goes on.
+    """
     told, last = -1, time.monotonic()
     while True:
         ended, version = job.ended, job.version
@@ -73,7 +78,7 @@ async def job_events(job: Job, *, follow: bool, heartbeat: float = HEARTBEAT_SEC
             told, last = version, time.monotonic()
         if ended:
             yield event("done", json.dumps(as_json(await run_in_threadpool(job.shown))))
-        if ended or not follow:
+        if ended or not follow or until():
             return
         if time.monotonic() - last >= heartbeat:
             yield HEARTBEAT

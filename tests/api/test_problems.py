@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
+from api.logs import Lines
 from api.problems import KINDS, Problem, problem_body, translate
 from index.errors import DataFolderLocked, FilterInvalid, IndexProblem
 from rag.errors import RagProblem
@@ -100,6 +101,8 @@ def test_an_error_that_nobody_foresaw_is_a_500_that_tells_nothing(
     assert "secret" not in response.text
     assert response.headers["content-security-policy"]
     (record,) = [one for one in caplog.records if one.name == "pincite"]
-    assert response.json()["request_id"] in record.getMessage()
-    assert "secret" in record.getMessage()
-    assert "\n" not in record.getMessage()
+    for form in ("text", "json"):
+        line = Lines(form).format(record)
+        assert response.json()["request_id"] in line
+        assert "secret" in line
+        assert "\n" not in line
