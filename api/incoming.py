@@ -7,8 +7,8 @@ from itertools import islice
 
 from api.schemas import DocumentIn
 from rag.errors import LoadProblem
-from rag.loaders import load
 from rag.loaders.plain import read_wire_head
+from rag.parsing import load
 from rag.types import FailedRow, IngestResult, LoadedDocument
 
 

@@ -19,7 +19,7 @@ from rag.encoding import Encoder
 from rag.errors import LoadProblem
 from rag.folders import Sent, find_files
 from rag.ids import document_id
-from rag.loaders import load
+from rag.parsing import load
 from rag.seen import GivenFile, Reading, Record, looked_up
 from rag.splitting import Packing, split
 from rag.types import FailedRow, IngestResult, IngestStatus, LoadedDocument

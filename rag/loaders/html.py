@@ -65,6 +65,19 @@ def load_html(source: Source) -> Iterator[LoadedDocument]:
     )
 
 
+def read_body(data: bytes, charset: str | None = None) -> tuple[str, list[Heading]]:
+    """Return all text of a page that stands in another document (a chapter, a message), with its headings.
+
+    Raises LoadProblem as `load_html` does; the text is empty where there is none.
+    """
+    markup, _ = decode(data, charset or declared_charset(data))
+    if is_blank(markup):
+        return "", []
+    page = _parse(markup)
+    body = page.find("body")
+    return render(page if body is None else body)
+
+
 def declared_charset(data: bytes) -> str | None:
     """Return the charset that a page names in its XML declaration or in a meta element of its first 4 KiB."""
     match = _XML_CHARSET.match(data[:256]) or _CHARSET.search(data[:4096])
@@ -81,6 +94,8 @@ def _parse(markup: str) -> lxml.html.HtmlElement:
     try:
         page = lxml.html.document_fromstring(readable, parser=parser)
     except (etree.LxmlError, ValueError) as error:
+        if any(entry.type_name == "ERR_NO_MEMORY" for entry in parser.error_log):
+            raise MemoryError from error
         raise NoText("The page holds no text: there is nothing to add.") from error
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
         raise LoadProblem("The HTML is nested too deeply to be read whole: save the page as plain text.")

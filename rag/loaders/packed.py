@@ -80,7 +80,7 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
         with gzip.GzipFile(fileobj=packed) as stream:
             while chunk := stream.read(_CHUNK):
                 total += len(chunk)
-                _refuse_bomb(total, packed.tell())
+                refuse_bomb(total, packed.tell(), UNPACKED_LIMIT)
                 yield chunk
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise LoadProblem(f"The file is no whole gzip file ({error}): pack it again.") from error
@@ -88,8 +88,10 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
         raise NoText("The compressed file is empty: there is no text to add.")
 
 
-def _refuse_bomb(unpacked: int, packed: int) -> None:
-    if unpacked > UNPACKED_LIMIT:
-        raise LoadProblem(f"The file is larger than {UNPACKED_LIMIT >> 30} GiB unpacked: split it.")
+def refuse_bomb(unpacked: int, packed: int, limit: int) -> None:
+    """Raise LoadProblem where `packed` bytes gave more than `limit`, or more than text that people write can give."""
+    if unpacked > limit:
+        size = f"{limit >> 30} GiB" if limit >> 30 else f"{limit >> 20} MiB"
+        raise LoadProblem(f"The file is larger than {size} unpacked: split it.")
     if unpacked > _RATIO_FROM and unpacked > _RATIO_LIMIT * packed:
         raise LoadProblem(f"The file unpacks to more than {_RATIO_LIMIT} times its size: it looks like a bomb.")

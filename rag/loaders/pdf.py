@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from itertools import islice
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 PAGE_LIMIT = 10_000
 TEXT_LIMIT = 64 << 20  # characters of a whole PDF
-SECONDS_LIMIT = 600  # a few kB can describe pages that take pypdf hours; looked at between pages
 _OUTLINE_LIMIT = 2_000  # entries; what comes after them gives no headings
 _PAGE_BREAK = "\n\n"
 
@@ -42,13 +40,14 @@ def load_pdf(source: Source) -> Iterator[LoadedDocument]:
 
     `pages` holds the start of each page, rising even over pages without text. Pages that pypdf cannot read are listed
     by number (from 1) under `metadata.unreadable_pages`. `published` is the day of the creation date in the
-    information dictionary, as written there. Raises NoText for a scan and LoadProblem for a PDF that is encrypted,
-    broken, over 10,000 pages or 64 Mi characters, or takes longer than ten minutes.
+    information dictionary, as written there. Raises NoText for a scan and LoadProblem for a PDF that asks for a
+    password, is broken, or is over 10,000 pages or 64 Mi characters. A few kB can describe pages that take pypdf hours:
+    how long it may take is `rag/parsing.py`'s to say.
     """
     _refuse_other(source.data)
     try:
         yield _load(source)
-    except (LoadProblem, GeneratorExit):
+    except (LoadProblem, GeneratorExit, MemoryError):
         raise
     except Exception as error:  # pypdf meets broken files with errors of many kinds, its own and Python's
         raise LoadProblem(f"The PDF is broken ({type(error).__name__}: {error}): print it to a new PDF.") from error
@@ -88,15 +87,10 @@ def _load(source: Source) -> LoadedDocument:
 
 def _open(data: bytes) -> PdfReader:
     from pypdf import PdfReader  # here, so that commands that load no PDF start sooner
-    from pypdf.errors import DependencyError
 
-    try:
-        reader = PdfReader(BytesIO(data), strict=False)
-        locked = reader.is_encrypted and not reader.decrypt("")
-    except DependencyError:  # AES needs a package that nothing else here does
-        locked = True
-    if locked:
-        raise LoadProblem("The PDF is encrypted: save a copy without a password and add that.")
+    reader = PdfReader(BytesIO(data), strict=False)
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise LoadProblem("The PDF is encrypted and asks for a password: save a copy without one and add that.")
     count = len(reader.pages)
     if count > PAGE_LIMIT:
         raise LoadProblem(f"The PDF has {count} pages, over the limit of {PAGE_LIMIT}: split it.")
@@ -109,7 +103,7 @@ def _read_pages(reader: PdfReader) -> tuple[list[str], list[int]]:
     """Return the text of every page, and the numbers (from 1) of those that cannot be read; these have none."""
     texts: list[str] = []
     unreadable: list[int] = []
-    total, last_error, deadline = 0, "", time.monotonic() + SECONDS_LIMIT
+    total, last_error = 0, ""
     for number, page in enumerate(reader.pages, 1):
         try:
             texts.append(_storable(page.extract_text()))
@@ -120,8 +114,6 @@ def _read_pages(reader: PdfReader) -> tuple[list[str], list[int]]:
         total += len(texts[-1])
         if total > TEXT_LIMIT:
             raise LoadProblem(f"The PDF holds more than {TEXT_LIMIT >> 20} Mi characters: split it.")
-        if time.monotonic() > deadline:
-            raise LoadProblem(f"The PDF took longer than {SECONDS_LIMIT // 60} minutes up to page {number}: split it.")
     if len(unreadable) == len(texts):
         raise LoadProblem(f"The PDF's {_count(texts)} cannot be read ({last_error}): print it to a new PDF.")
     return texts, unreadable

@@ -22,7 +22,7 @@ _SIGNATURES = (
     (0, b"%PDF-", "a PDF"),
     (0, b"{\\rtf", "an RTF document"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document"),
-    (0, b"PK\x03\x04", "a ZIP archive or a document packed as one (DOCX, ODT, EPUB)"),
+    (0, b"PK\x03\x04", "a ZIP archive or a document packed as one (DOCX, XLSX, EPUB, ODT)"),
     (0, b"\x1f\x8b\x08", "gzip-compressed data"),
     (0, b"BZh", "bzip2-compressed data"),
     (0, b"\xfd7zXZ\x00", "xz-compressed data"),
@@ -46,6 +46,15 @@ class Source:
     data: bytes
     name: str
     charset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file in a file: the line (from 1) on which it begins, the name that its loader goes by, and its bytes."""
+
+    line: int
+    name: str
+    data: bytes
 
 
 def is_blank(text: str) -> bool:

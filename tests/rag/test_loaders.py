@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import samples
 from rag.errors import LoadProblem, NoText, UnsupportedFormat
-from rag.loaders import load, supported_media_types, supported_suffixes
+from rag.loaders import CODE, docx, epub, load, pptx, supported_media_types, supported_suffixes, xlsx
 from rag.types import FailedRow, LoadedDocument
 
 HTML = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Tides</title></head><body>
@@ -21,8 +22,10 @@ SAMPLES = {
     "tides.text": b"The tide rises.",
     "tides.md": b"---\ntitle: Tides\n---\n# Tides\n\nThey rise.\n\nSpring tides\n------------\n\nNew moon.\n",
     "tides.markdown": b"# Tides\n\nThey rise.\n",
+    "tides.log": b"2025-08-26 09:30 The tide rises.\n",
     "tides.html": HTML,
     "tides.htm": HTML,
+    "tides.xhtml": b'<?xml version="1.0" encoding="utf-8"?>' + HTML,
     "tides.pdf": (Path(__file__).parent / "loader_samples" / "two_pages.pdf").read_bytes(),
     "tides.json": b"[" + ROW + b"]",
     "tides.json.gz": gzip.compress(b"[" + ROW + b"]", mtime=0),
@@ -30,6 +33,7 @@ SAMPLES = {
     "tides.jsonl.gz": gzip.compress(ROW, mtime=0),
     "tides.ndjson": ROW,
     "tides.ndjson.gz": gzip.compress(ROW, mtime=0),
+    **{f"tides{suffix}": make() for suffix, make in samples.SAMPLES.items()},
 }
 MEDIA_TYPES = {
     ".txt": "text/plain",
@@ -39,7 +43,21 @@ MEDIA_TYPES = {
     ".html": "text/html",
     ".htm": "text/html",
     ".pdf": "application/pdf",
+    ".log": "text/plain",
+    ".xhtml": "text/html",
+    ".docx": docx.MEDIA_TYPE,
+    ".pptx": pptx.MEDIA_TYPE,
+    ".xlsx": xlsx.MEDIA_TYPE,
+    ".epub": epub.MEDIA_TYPE,
+    ".eml": "message/rfc822",
+    ".mbox": "message/rfc822",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".rst": "text/x-rst",
 }
+HEADINGS = {".md": 2, ".markdown": 1, ".html": 2, ".htm": 2, ".xhtml": 2, ".pdf": 3, ".docx": 3, ".pptx": 2}
+HEADINGS |= {".xlsx": 1, ".epub": 2, ".rst": 2}
+BINARY = (".pdf", ".gz", *samples.PACKED)
 
 every_sample = pytest.mark.parametrize("name", SAMPLES)
 
@@ -80,18 +98,31 @@ def load_anyhow(data, name):
 
 
 def test_there_is_a_sample_for_every_suffix():
-    """A format that joins the table joins this contract, or this test fails."""
-    assert {name.removeprefix("tides") for name in SAMPLES} == set(supported_suffixes())
+    """A format that joins the table joins this contract, or this test fails; source code is plain text."""
+    assert {name.removeprefix("tides") for name in SAMPLES} == set(supported_suffixes()) - set(CODE)
+
+
+@pytest.mark.parametrize("name", [*(f"a{suffix}" for suffix in CODE), "README", "src/Makefile", "v1.2/LICENSE"])
+def test_source_code_and_files_without_an_ending_are_text(name):
+    """They are stored as they are."""
+    (document,) = load(b"let tide = 1\n", name=name)
+    assert (document.text, document.media_type, document.title) == ("let tide = 1\n", "text/plain", None)
+
+
+def test_a_file_without_an_ending_that_is_no_text_is_refused():
+    """A program is no text."""
+    with pytest.raises(LoadProblem, match="a program"):
+        list(load(b"\x7fELF\x02\x01", name="pincite"))
 
 
 @every_sample
 def test_a_sample_is_loaded_with_media_type_and_encoding(name):
-    """Every format records what it is and how its bytes became text; a PDF has no one encoding."""
+    """Every format records what it is and how its bytes became text; packed formats have no one encoding."""
     (document,) = load(SAMPLES[name], name=name)
     check(document)
     assert document.media_type == MEDIA_TYPES.get(Path(name).suffix, "application/json")
     assert document.media_type in supported_media_types()
-    assert document.encoding == (None if name.endswith(".pdf") else "utf-8")
+    assert document.encoding == (None if name.endswith((".pdf", *samples.PACKED)) else "utf-8")
 
 
 @every_sample
@@ -99,9 +130,7 @@ def test_headings_stand_where_they_say(name):
     """The span of a heading holds its title."""
     (document,) = load(SAMPLES[name], name=name)
     assert all(heading.title in document.text[heading.start : heading.end] for heading in document.headings)
-    assert len(document.headings) == {".md": 2, ".markdown": 1, ".html": 2, ".htm": 2, ".pdf": 3}.get(
-        Path(name).suffix, 0
-    )
+    assert len(document.headings) == HEADINGS.get(Path(name).suffix, 0)
 
 
 @every_sample
@@ -153,7 +182,7 @@ def test_a_damaged_sample_breaks_nothing(name, data):
     load_anyhow(sample[:place] + damage + sample[place + len(damage) :], name)
 
 
-@pytest.mark.parametrize("name", [name for name in SAMPLES if not name.endswith((".pdf", ".gz"))])
+@pytest.mark.parametrize("name", [name for name in SAMPLES if not name.endswith(BINARY)])
 @given(text=st.text(min_size=1, max_size=300))
 @settings(max_examples=60, deadline=None)
 def test_any_text_breaks_nothing(name, text):
@@ -175,7 +204,7 @@ def test_the_charset_of_the_media_type_is_the_declared_one():
     assert (document.text, document.encoding) == ("naïve", "cp1252")
 
 
-@pytest.mark.parametrize("name", ["notes.docx", "README", "notes.log", ""])
+@pytest.mark.parametrize("name", ["notes.odt", "photo.jpg", "notes.", ""])
 def test_an_unknown_format_names_the_known_ones(name):
     """The reason lists what could be read instead."""
     with pytest.raises(UnsupportedFormat, match=r"\.md"):

@@ -1,0 +1,75 @@
+"""PPTX by python-pptx: a slide is a page under its title; text, tables and the speaker's notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rag.errors import NoText
+from rag.loaders.office import properties
+from rag.loaders.source import Source, is_blank
+from rag.loaders.written import Written
+from rag.loaders.zipped import broken, repacked, unpacked
+from rag.types import LoadedDocument
+
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+_GROUPS_DEEP = 50
+
+
+def load_pptx(source: Source) -> Iterator[LoadedDocument]:
+    """Yield the one document that a PPTX is; raises LoadProblem where it is broken or encrypted, NoText without text.
+
+    `pages` holds the start of each slide. A slide without a title has the heading "Slide" with its number.
+    """
+    packed = repacked(unpacked(source.data, "PPTX"), "PPTX")
+    with broken("PPTX"):
+        from pptx import Presentation  # here, because few commands load one
+
+        presentation = Presentation(packed)
+        written, found = Written(), False
+        for number, slide in enumerate(presentation.slides, 1):
+            found = _slide(slide, number, written) or found
+        if not found:
+            raise NoText("The PPTX holds no text: if its slides are pictures, run OCR first.")
+        known = properties(presentation.core_properties)
+        title = known.title if known.title != "PowerPoint Presentation" else None
+        yield LoadedDocument(
+            text=written.text,
+            media_type=MEDIA_TYPE,
+            original=source.data,
+            headings=written.headings,
+            pages=written.pages,
+            title=title or (written.headings[0].title if written.headings else None),
+            published=known.published,
+            language=known.language,
+            metadata=known.metadata,
+        )
+
+
+def _slide(slide: Any, number: int, written: Written) -> bool:
+    """Write a slide; returns whether it holds any text."""
+    title = slide.shapes.title
+    words = "" if title is None else title.text_frame.text
+    written.page()
+    written.heading(f"Slide {number}" if is_blank(words) else words, 1)
+    before = len(written.text)
+    for shape in _shapes(slide.shapes, _GROUPS_DEEP):
+        if title is not None and shape.shape_id == title.shape_id:
+            continue
+        if getattr(shape, "has_table", False):
+            written.table([cell.text_frame.text for cell in row.cells] for row in shape.table.rows)
+        elif shape.has_text_frame:
+            written.block(shape.text_frame.text.replace("\v", "\n"))
+    if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
+        notes = slide.notes_slide.notes_text_frame.text
+        written.block("" if is_blank(notes) else f"Notes: {notes}")
+    return not is_blank(words) or len(written.text) > before
+
+
+def _shapes(shapes: Any, deep: int) -> Iterator[Any]:
+    """Yield shapes in their order, those of groups in the group's place."""
+    for shape in shapes:
+        if hasattr(shape, "shapes") and deep:
+            yield from _shapes(shape.shapes, deep - 1)
+        else:
+            yield shape
