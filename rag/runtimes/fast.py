@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from index.types import Vectors
-from rag.runtimes import cores
+from rag.runtimes.kept import cores
 
 # openvino reports its use over the network where this package is there; without it a stub takes its place.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

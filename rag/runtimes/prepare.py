@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from index.types import Vectors
-from rag.runtimes import PLAIN, Facts, Measured, Runtime, fast, write_facts
+from rag.runtimes import fast
+from rag.runtimes.kept import PLAIN, Facts, Measured, Runtime, write_facts
 from rag.runtimes.plain import PlainRuntime, SentenceEmbedding
 
 import openvino  # isort: skip  # after fast, which keeps it from reporting its use

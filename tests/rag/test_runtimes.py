@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag import runtimes
 from rag.encoding import Encoder, load_encoder, model_fingerprint
 from rag.errors import ModelUnavailable
+from rag.runtimes import choose, kept
 
 ROOT = Path(__file__).parents[2]
 SEEDS = ROOT / "seeds" / "documents"
@@ -60,7 +60,7 @@ def test_preparing_looks_up_no_host_name(folder: Path, tmp_path: Path) -> None:
         str(tmp_path),
     )
     assert ran.returncode == 0, ran.stderr
-    facts = runtimes.read_facts(tmp_path)
+    facts = kept.read_facts(tmp_path)
     assert facts is not None
     assert (facts.dimension, facts.window) == (384, 256)
     measured = {one.runtime: one for one in facts.measured}
@@ -72,7 +72,7 @@ def test_preparing_looks_up_no_host_name(folder: Path, tmp_path: Path) -> None:
 
 def test_serving_imports_no_torch(model: Encoder, cache: Path) -> None:
     """Once prepared, a model is loaded and run without torch, sentence-transformers or the network."""
-    if model.runtime == runtimes.PLAIN:
+    if model.runtime == kept.PLAIN:
         pytest.fail("the plain path was chosen, though OpenVINO is faster on every processor that it was tried on")
     ran = guarded(
         "from pathlib import Path\n"
@@ -87,24 +87,24 @@ def test_serving_imports_no_torch(model: Encoder, cache: Path) -> None:
 
 def test_what_is_kept_is_known_by_its_digests(tmp_path: Path) -> None:
     """A changed byte, a missing file, another version: each makes the folder unknown."""
-    facts = runtimes.Facts(4, 8, "openvino-f32", 512, (runtimes.Measured("openvino-f32", 1.0, 1.0),))
+    facts = kept.Facts(4, 8, "openvino-f32", 512, (kept.Measured("openvino-f32", 1.0, 1.0),))
     (tmp_path / "model.bin").write_bytes(b"weights")
-    runtimes.write_facts(tmp_path, facts)
-    assert runtimes.read_facts(tmp_path) == facts
+    kept.write_facts(tmp_path, facts)
+    assert kept.read_facts(tmp_path) == facts
     (tmp_path / "model.bin").write_bytes(b"weightz")
-    assert runtimes.read_facts(tmp_path) is None
+    assert kept.read_facts(tmp_path) is None
     (tmp_path / "model.bin").unlink()
-    assert runtimes.read_facts(tmp_path) is None
-    runtimes.write_facts(tmp_path, facts)
-    kept = json.loads((tmp_path / runtimes.FACTS).read_text())
-    (tmp_path / runtimes.FACTS).write_text(json.dumps({**kept, "version": 0}))
-    assert runtimes.read_facts(tmp_path) is None
+    assert kept.read_facts(tmp_path) is None
+    kept.write_facts(tmp_path, facts)
+    held = json.loads((tmp_path / kept.FACTS).read_text())
+    (tmp_path / kept.FACTS).write_text(json.dumps({**held, "version": 0}))
+    assert kept.read_facts(tmp_path) is None
 
 
 def test_a_damaged_model_is_prepared_again(model: Encoder, cache: Path, folder: Path) -> None:
     """Weights that changed on disk are never loaded: the model is prepared anew, to the same vectors."""
-    kept = runtimes.prepared(folder, model_fingerprint(folder), cache)
-    weights = kept.folder / "model.bin"
+    ready = choose.prepared(folder, model_fingerprint(folder), cache)
+    weights = ready.folder / "model.bin"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:1_000_000] + bytes([whole[1_000_000] ^ 1]) + whole[1_000_001:])
     again = load_encoder(None, cache)
@@ -116,4 +116,4 @@ def test_a_cache_that_cannot_be_written_is_said(folder: Path, tmp_path: Path) ->
     """The error names the folder and the setting."""
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelUnavailable, match="PINCITE_CACHE"):
-        runtimes.prepared(folder, "0" * 64, tmp_path / "file")
+        choose.prepared(folder, "0" * 64, tmp_path / "file")
