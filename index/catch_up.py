@@ -51,13 +51,13 @@ class Place:
 def opened(place: Place) -> Views:
     """Return the views of a collection at the newest state of the truth, from disk where they can be used.
 
-    A term view with deletions is built afresh, so that its scores are exact again.
+    A term view on disk may have deletions; the collection builds it afresh in the background.
     """
     place.folder.mkdir(parents=True, exist_ok=True)
     with place.store.reading() as reader:
         token = reader.token(place.collection)
         terms = _terms_on_disk(place, reader)
-        if terms is None or terms.deleted or terms.count != reader.counts(place.collection)[1]:
+        if terms is None or terms.count != reader.counts(place.collection)[1]:
             terms = _built_terms(place, reader)
         views = _state(place, reader, token, _loaded_dense(place, reader), terms)
     keep(place, views)

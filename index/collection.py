@@ -7,7 +7,9 @@ gone is dropped.
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +21,7 @@ from index.catch_up import Place, Views
 from index.checking import require_storable
 from index.errors import Behind, CollectionMissing, EncoderMismatch, IndexProblem
 from index.files import Files
-from index.filters import parse
+from index.filters import Filter, parse
 from index.keys import KeySet
 from index.reading import Located, Reader
 from index.store import Store, mismatch
@@ -39,8 +41,10 @@ from index.types import (
 )
 
 BATCH = 128  # documents after which the views catch up within one long write
-QUIET_SECONDS = 2.0  # without a write, before a small term view with deletions is built afresh
-SMALL = 20_000  # passages up to which that is done however few were deleted
+QUIET_SECONDS = 2.0  # without a write, before a term view with deletions is built afresh
+PER_SECOND = 2_000  # passages for which it waits a second more, because building takes the longer the more there are
+PATIENCE = 10  # times that wait, after which it is built though it was never quiet
+FILTERS = 16  # whose passages are remembered
 
 
 class Collection:
@@ -58,8 +62,10 @@ class Collection:
         self._compacting = threading.Lock()
         self._closing = threading.Event()
         self._tidier: threading.Thread | None = None
+        self._filters: dict[tuple[str, str], tuple[int, KeySet]] = {}  # by filter and token of the truth
         self._doubtful = False  # a catch-up broke off, so the views on disk may be ahead of those in memory
         self._views = catch_up.opened(place)
+        self._tidy_soon()
 
     def close(self) -> None:
         """Stop the work in the background."""
@@ -113,9 +119,7 @@ class Collection:
             yield
         finally:
             self._catch_up()
-        if self._views.terms.deleted and not (self._tidier and self._tidier.is_alive()):
-            self._tidier = threading.Thread(target=self._tidy, name=f"tidy {self.name}", daemon=True)
-            self._tidier.start()
+        self._tidy_soon()
 
     def _catch_up(self) -> None:
         """Publish the views at the newest state of the truth; a dropped collection has none any more."""
@@ -157,16 +161,26 @@ class Collection:
         with self._writing:
             self._publish(fresh)
 
+    def _tidy_soon(self) -> None:
+        """Have a term view with deletions built afresh in the background."""
+        if self._views.terms.deleted and not (self._tidier and self._tidier.is_alive()):
+            self._tidier = threading.Thread(target=self._tidy, name=f"tidy {self.name}", daemon=True)
+            self._tidier.start()
+
     def _tidy(self) -> None:
-        """Build the term view afresh while anything in it is deleted: soon, when quiet, or when one tenth is."""
+        """Build the term view afresh while anything in it is deleted: when quiet, when one tenth is, or in the end.
+
+        Only then are scores exact again, and only then are the deleted words gone from the files.
+        """
+        began = time.monotonic()
         while (views := self._views).terms.deleted and not self._closing.is_set():
-            overdue = views.terms.deleted * 10 >= views.terms.indexed
-            if not overdue and views.terms.indexed > SMALL:
-                return
-            quiet = not self._closing.wait(0 if overdue else QUIET_SECONDS) and self._views is views
+            wait = QUIET_SECONDS + views.terms.indexed / PER_SECOND
+            overdue = views.terms.deleted * 10 >= views.terms.indexed or time.monotonic() - began > PATIENCE * wait
+            due = not self._closing.wait(0 if overdue else wait) and (overdue or self._views is views)
             try:
-                if quiet:
+                if due:
                     self.compact()
+                    began = time.monotonic()
             except IndexProblem:
                 return  # the views in use stay; the next write tries again
 
@@ -237,9 +251,11 @@ class Collection:
             return reader.outline(self._number, limit)
 
     def info(self) -> CollectionInfo:
-        """Return counts and facets."""
+        """Return counts, facets and the state of the views."""
         with self._reading() as reader:
-            return reader.info(self._number, self.name)
+            found = reader.info(self._number, self.name)
+        views = self._views
+        return replace(found, dense=views.dense.method, pending=views.terms.deleted)
 
     def passages(self, refs: Sequence[PassageRef]) -> Sequence[StoredPassage]:
         """Return passages with their text, in the order asked, without those that are gone or changed since."""
@@ -269,7 +285,7 @@ class Collection:
             self._require_comparable(vector)
         with self._reading() as reader:
             self._require_reached(reader, views, at_least)
-            documents, allowed = (views.documents, None) if tree is None else reader.allowed(self._number, tree)
+            documents, allowed = (views.documents, None) if tree is None else self._allowed(reader, filter, tree)
             legs = _Legs(reader, views, limit, allowed)
             hits = legs.joined(vector, words)
         passages = views.passages if allowed is None else len(allowed)
@@ -277,6 +293,16 @@ class Collection:
         behind = views.terms.deleted and not (words is None and count is None)
         degraded = ("term_view_behind",) if behind else ()
         return Found(hits, views.token, documents, passages, views.passages, degraded, frequencies)
+
+    def _allowed(self, reader: Reader, given: Json, tree: Filter) -> tuple[int, KeySet]:
+        """Return how many documents match a filter, and their passages; the newest few answers are remembered."""
+        asked = (json.dumps(given, sort_keys=True), reader.token(self._number))
+        found = self._filters.get(asked)
+        if found is None:
+            found = reader.allowed(self._number, tree)
+            remembered = [*self._filters.items()][1 - FILTERS :]
+            self._filters = {**dict(remembered), asked: found}
+        return found
 
     @contextmanager
     def _reading(self) -> Iterator[Reader]:

@@ -184,3 +184,5 @@ class CollectionInfo:
     sources: Mapping[str, int]
     languages: Mapping[str, int]
     years: Mapping[str, int]
+    dense: str = "exact"  # how the nearest vectors are found, see `DenseView.method`
+    pending: int = 0  # deleted passages that the term view's files still hold
