@@ -41,10 +41,14 @@ class Catalog:
         self._lock = FolderLock(folder)
         try:
             self._store = Store(folder)
-            self.ledger = Ledger(self._store, folder)
-            self.create(DEFAULT)
         except BaseException:
             self._lock.release()
+            raise
+        self.ledger = Ledger(self._store, folder)
+        try:
+            self.create(DEFAULT)
+        except BaseException:
+            self.close()
             raise
 
     def __enter__(self) -> Catalog:
@@ -66,6 +70,10 @@ class Catalog:
     def announce(self, url: str) -> None:
         """Write the server's URL into the lock file, for those who find the folder locked."""
         self._lock.announce(url)
+
+    def require_writable(self) -> None:
+        """Raise `Unavailable` after the disk failed to keep something: nothing is written until the next start."""
+        self._store.require_writable()
 
     def names(self) -> Sequence[str]:
         """Return the names of all collections, ordered."""

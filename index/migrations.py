@@ -165,11 +165,23 @@ CREATE TABLE answered (
 ) STRICT;
 """
 
-STEPS = (M001, M002)
+M003 = """
+-- The log is kept for ever, so it must not name what was deleted; nothing ever read the ids in it.
+ALTER TABLE change DROP COLUMN document_id;
+
+-- To find what else names a document when it is deleted.
+CREATE INDEX file_document_id ON file_document (document_id);
+CREATE INDEX job_result_document ON job_result (result ->> 'id') WHERE result ->> 'id' IS NOT NULL;
+"""
+
+STEPS = (M001, M002, M003)
 
 
-def migrate(connection: apsw.Connection) -> None:
-    """Take the steps that the database lacks, each in a transaction of its own; raises `VersionTooNew`."""
+def migrate(connection: apsw.Connection) -> bool:
+    """Take the steps that the database lacks, each in a transaction of its own; returns whether there were any.
+
+    Raises `VersionTooNew`.
+    """
     version = connection.pragma("user_version")
     if version > len(STEPS):
         raise VersionTooNew(
@@ -180,3 +192,4 @@ def migrate(connection: apsw.Connection) -> None:
         with connection:
             connection.execute(STEPS[number])
             connection.pragma("user_version", number + 1)
+    return bool(version < len(STEPS))

@@ -1,14 +1,17 @@
-"""The truth: one SQLite database per data folder, and all of its writing. Views are made from it, never it from them.
+"""The truth: one SQLite database per data folder, its connections, transactions and checkpoints.
+
+Views are made from it, never it from them.
 
 A write is one transaction and on disk when it returns (WAL, `synchronous=FULL`). Every page carries a checksum that is
 checked when it is read (SQLite's checksum VFS). There is one writer at a time; each thread reads by a connection of
 its own and is not held up by the writer. Errors of apsw are translated here.
+
+What is deleted is overwritten with zeros in the database, and the WAL, which still holds it, is emptied in the
+background. Checkpoints are made here and not by SQLite, which would not tell that one failed.
 """
 
 from __future__ import annotations
 
-import json
-import secrets
 import threading
 import weakref
 from collections.abc import Iterator
@@ -18,18 +21,21 @@ from pathlib import Path
 import apsw
 import apsw.sqlite_extra
 
-from index import dates
-from index.errors import Damaged, EncoderMismatch, IndexProblem, StorageFull, Unavailable
-from index.filters import attributes
+from index.errors import Damaged, IndexProblem, StorageFull, Unavailable
 from index.migrations import migrate
-from index.reading import PIECE, Reader
-from index.types import Document, NewDocument
+from index.reading import Reader
+from index.writing import Writer
+from index.writing import mismatch as mismatch  # for index/collection.py
 
 FILE = "pincite.db"
 CHECKSUM_VFS = "cksmvfs"
 RESERVED = 8  # bytes at the end of each page, where the checksum lies
 BUSY_MS = 10_000
 CACHE_KIB = 16_384
+WAL_PAGES = 1_000  # after which what is in the WAL goes into the database
+ERASE_SECONDS = 0.5  # after a deletion, and between attempts while readers need the WAL
+ERASE_BUSY_MS = 100  # how long an attempt may hold up writers
+NOT_SYNCED = {apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC}
 
 # Each is set by a call of its own, because a joined string of pragmas runs only to the first row, and read back.
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "cache_size": -CACHE_KIB}
@@ -54,14 +60,32 @@ class Store:
         self._local = threading.local()
         self._open: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._writing = threading.Lock()
+        self._closing = threading.Event()
+        self._eraser: threading.Thread | None = None
+        self._wal_pages = 0
+        self._unsynced: str | None = None  # the error after which it is not known what is on disk
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
         self._require_room_for_checksums()
+        left = _size(self.path.with_name(f"{FILE}-wal"))
         with self._translating():
             self._writer = self._connect()
+            self._writer.set_wal_hook(self._note_wal_pages)
             self._require_checksums()
-            migrate(self._writer)
+            migrated = migrate(self._writer)
+        if left or migrated:  # the one before did not end well, and maybe before it had erased what was deleted
+            self._erase_soon()
 
     def close(self) -> None:
-        """Close every connection; no thread may be reading or writing."""
+        """Close every connection, the last of which empties the WAL; no thread may be reading or writing."""
+        self._closing.set()
+        if self._eraser is not None:
+            self._eraser.join()
         for connection in list(self._open):
             connection.close()
 
@@ -84,14 +108,28 @@ class Store:
     def writing(self) -> Iterator[Writer]:
         """Yield a writer; what it wrote is kept as a whole when the block ends, or not at all if it raises."""
         with self._writing, self._translating():
+            self.require_writable()
+            writer = Writer(self._writer)
             self._writer.execute("BEGIN IMMEDIATE")
             try:
-                yield Writer(self._writer)
+                yield writer
                 self._writer.execute("COMMIT")
             except BaseException:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+            if self._wal_pages >= WAL_PAGES:
+                self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if writer.erased:
+                self._erase_soon()
+
+    def require_writable(self) -> None:
+        """Raise `Unavailable` after the disk failed to keep something: trying again would prove nothing."""
+        if self._unsynced:
+            raise Unavailable(
+                f"The disk failed while {self.path} was written ({self._unsynced}), so nothing more is written; what "
+                "was acknowledged is on disk. Check the disk, then start Pincite again."
+            )
 
     def problems(self) -> list[str]:
         """Read every page afresh and return what SQLite finds: checksums, structure, foreign keys."""
@@ -110,7 +148,44 @@ class Store:
         try:
             yield
         except apsw.Error as error:
+            self._note(error)
             raise translated(error, self.path) from error
+
+    def _note(self, error: apsw.Error) -> None:
+        """Remember that the disk failed to keep something: a later success of fsync would not mean that it did."""
+        if getattr(error, "extendedresult", 0) in NOT_SYNCED:
+            self._unsynced = f"{type(error).__name__}: {error}"
+
+    def _note_wal_pages(self, connection: apsw.Connection, database: str, pages: int) -> int:
+        """Take notice, as SQLite's hook after a commit, of how long the WAL is."""
+        self._wal_pages = pages
+        return int(apsw.SQLITE_OK)
+
+    def _checkpoint(self, mode: int) -> bool:
+        """Bring the WAL into the database; returns whether it went well. What was committed is safe either way."""
+        try:
+            self._writer.wal_checkpoint(mode=mode)
+        except apsw.Error as error:
+            self._note(error)
+            return False
+        return True
+
+    def _erase_soon(self) -> None:
+        """Have the WAL emptied; called by the writer, or while there is none yet."""
+        if self._eraser is None:
+            self._eraser = threading.Thread(target=self._erase, name="erase", daemon=True)
+            self._eraser.start()
+
+    def _erase(self) -> None:
+        """Empty the WAL as soon as no reader needs it, so that nothing that was deleted is left in it."""
+        while not self._closing.wait(ERASE_SECONDS):
+            with self._writing:
+                self._writer.set_busy_timeout(ERASE_BUSY_MS)
+                done = self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                self._writer.set_busy_timeout(BUSY_MS)
+                if done or self._unsynced:
+                    self._eraser = None
+                    return
 
     def _reader(self) -> apsw.Connection:
         """Return this thread's connection for reading."""
@@ -125,7 +200,7 @@ class Store:
     def _connect(self) -> apsw.Connection:
         """Return a connection with the checksum VFS and every pragma set and read back."""
         load_checksum_vfs()
-        new = not self.path.exists() or not self.path.stat().st_size
+        new = not _size(self.path)
         connection = apsw.Connection(str(self.path), vfs=CHECKSUM_VFS)
         self._open.add(connection)
         connection.set_busy_timeout(BUSY_MS)
@@ -149,145 +224,15 @@ class Store:
             raise Damaged(f"{self.path}: page checksums are off, so damage would go unseen; it was not opened.")
 
 
+def _size(path: Path) -> int:
+    """Return how many bytes a file has; none where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def load_checksum_vfs() -> None:
     """Register SQLite's checksum VFS in this process, once."""
     if CHECKSUM_VFS not in apsw.vfs_names():
         apsw.sqlite_extra.load(apsw.Connection(":memory:"), "cksumvfs")
-
-
-class Writer(Reader):
-    """What can be written within one transaction."""
-
-    def create(self, name: str) -> bool:
-        """Make a collection; returns whether it is new."""
-        self.sql("INSERT OR IGNORE INTO collection (name) VALUES (?)", name)
-        return bool(self._connection.changes())
-
-    def drop(self, collection: int) -> None:
-        """Remove a collection with all that it holds."""
-        self.sql("DELETE FROM collection WHERE id = ?", collection)
-
-    def bind(self, collection: int, encoder: str, dimension: int) -> None:
-        """Bind a collection to the model of its first write; raises `EncoderMismatch` if another one made it."""
-        bound = self.binding(collection)
-        if bound is None:
-            self.sql("UPDATE collection SET encoder = ?, dimension = ? WHERE id = ?", encoder, dimension, collection)
-        elif bound != (encoder, dimension):
-            raise EncoderMismatch(mismatch(bound[0], encoder))
-
-    def put(self, collection: int, new: NewDocument) -> str:
-        """Store a document with its passages and vectors; returns `added`, `replaced` or `unchanged`."""
-        document, fingerprint = new.document, new.document.fingerprint
-        if self.fingerprints(collection, [document.id]).get(document.id) == fingerprint:
-            return "unchanged"
-        removed = self._remove(collection, document.id)
-        first = self._next_passage()
-        key = self._insert_document(collection, document, fingerprint, range(first, first + len(new.passages)))
-        self._insert_content(key, document, new)
-        self._insert_passages(key, first, new)
-        self._insert_attributes(collection, key, document)
-        self._log(collection, document.id, removed or range(0), range(first, first + len(new.passages)))
-        return "added" if removed is None else "replaced"
-
-    def delete(self, collection: int, document_id: str) -> str:
-        """Remove a document with all that belongs to it; returns `deleted` or `absent`."""
-        removed = self._remove(collection, document_id)
-        if removed is None:
-            return "absent"
-        self._log(collection, document_id, removed, range(0))
-        return "deleted"
-
-    def _remove(self, collection: int, document_id: str) -> range | None:
-        """Delete a document's rows; returns the keys its passages had, None where there was no such document."""
-        rows = self.sql(
-            "DELETE FROM document WHERE collection = ? AND id = ? RETURNING first_passage, passages",
-            collection,
-            document_id,
-        )
-        return range(rows[0][0], rows[0][0] + rows[0][1]) if rows else None
-
-    def _next_passage(self) -> int:
-        """Return the first passage key that was never used."""
-        return int(self.sql("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'passage'")[0][0]) + 1
-
-    def _insert_document(self, collection: int, document: Document, fingerprint: str, keys: range) -> int:
-        """Insert the row of a document and return its key."""
-        added = dates.now()
-        published, moment = dates.interval(document.published or ""), dates.interval(added)
-        assert moment is not None
-        values = {
-            "collection": collection,
-            "id": document.id,
-            "sha256": document.sha256,
-            "fingerprint": fingerprint,
-            "media_type": document.media_type,
-            "title": document.title,
-            "uri": document.uri,
-            "source": document.source,
-            "published": document.published,
-            "published_low": published and published.low,
-            "published_high": published and published.high,
-            "language": document.language,
-            "encoding": document.encoding,
-            "metadata": json.dumps(dict(document.metadata), ensure_ascii=False),
-            "added": added,
-            "added_low": moment.low,
-            "added_high": moment.high,
-            "characters": len(document.text),
-            "bytes": len(document.original),
-            "first_passage": keys.start,
-            "passages": len(keys),
-        }
-        columns, marks = ", ".join(values), ", ".join("?" * len(values))
-        self.sql(f"INSERT INTO document ({columns}) VALUES ({marks})", *values.values())  # noqa: S608  fixed names
-        return self._connection.last_insert_rowid()
-
-    def _insert_content(self, key: int, document: Document, new: NewDocument) -> None:
-        """Insert text, original bytes and vectors; an original that is the UTF-8 of the text is not kept twice."""
-        text = document.text
-        for piece, start in enumerate(range(0, len(text), PIECE)):
-            self.sql("INSERT INTO text VALUES (?, ?, ?)", key, piece, text[start : start + PIECE])
-        if document.original != text.encode("utf-8"):
-            self.sql("INSERT INTO original VALUES (?, ?)", key, document.original)
-        self.sql("INSERT INTO vectors VALUES (?, ?)", key, new.vectors.astype("<f4").tobytes())
-
-    def _insert_passages(self, key: int, first: int, new: NewDocument) -> None:
-        """Insert the passages under consecutive keys from `first`."""
-        rows = (
-            (
-                first + place,
-                key,
-                passage.ordinal,
-                passage.start,
-                passage.end,
-                passage.start_utf16,
-                passage.header,
-                json.dumps(passage.heading_path, ensure_ascii=False),
-                passage.first_page,
-                passage.last_page,
-            )
-            for place, passage in enumerate(new.passages)
-        )
-        self._connection.executemany("INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-
-    def _insert_attributes(self, collection: int, key: int, document: Document) -> None:
-        """Insert what filters can find in the metadata; a value that a list repeats counts once."""
-        rows = ((collection, name, found.kind, found.value, key) for name, found in attributes(document.metadata))
-        self._connection.executemany("INSERT OR IGNORE INTO attribute VALUES (?, ?, ?, ?, ?)", rows)
-
-    def _log(self, collection: int, document_id: str, removed: range, added: range) -> None:
-        """Append to the change log."""
-        self.sql(
-            "INSERT INTO change (collection, document_id, removed_first, removed_count, added_first, added_count, at,"
-            " mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            *(collection, document_id, removed.start, len(removed), added.start, len(added)),
-            *(dates.now(), secrets.token_hex(8)),
-        )
-
-
-def mismatch(bound: str, encoder: str) -> str:
-    """Return the text of an `EncoderMismatch`."""
-    return (
-        f"The collection was built with the model {bound}, and the model in use is {encoder}; their vectors cannot be "
-        "compared. Choose the first one with PINCITE_MODEL, or use another collection or data folder."
-    )

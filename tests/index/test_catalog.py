@@ -130,7 +130,7 @@ def test_verify_names_what_does_not_fit(catalog: Catalog, maker) -> None:
         writer.sql("UPDATE passage SET start_utf16 = 5 WHERE document = ?", key["c"])
         writer.sql("UPDATE vectors SET data = ? WHERE document = ?", b"\xff" * 64, key["d"])
         writer.sql("UPDATE document SET title = 'forged' WHERE key = ?", key["e"])
-        writer._log(1, "x", range(0), range(0))
+        writer._log(1, range(0), range(0))
     found = catalog.verify()
     for name, fault in zip("abcde", ("text", "outside", "UTF-16", "NaN", "fields"), strict=True):
         assert any(f"'{name}'" in problem and fault in problem for problem in found), (name, found)

@@ -60,12 +60,14 @@ def test_a_new_record_takes_the_place_of_the_old(recorded: Collection) -> None:
     assert unchanged(recorded, c_txt="v2") == {"c.txt": ["c"]}
 
 
-def test_sweeping_forgets_files_without_documents(recorded: Collection) -> None:
-    """A file goes when its last document has gone."""
-    recorded.delete(["c", "a"])
-    recorded.files.sweep()
+def test_a_file_is_forgotten_with_any_of_its_documents(recorded: Collection) -> None:
+    """Its name must not stay where the document is gone, and it would be read again anyway."""
+    recorded.delete(["a"])
     with recorded._store.reading() as reader:
-        assert reader.sql("SELECT name FROM file") == [("two.jsonl",)]
+        assert reader.sql("SELECT name FROM file") == [("c.txt",)]
+    recorded.delete(["c"])
+    with recorded._store.reading() as reader:
+        assert reader.sql("SELECT count(*) FROM file") == [(0,)]
 
 
 def test_collections_do_not_share_files(recorded: Collection, catalog: Catalog) -> None:

@@ -46,19 +46,19 @@ def test_progress_and_results_are_added_to(ledger: Ledger) -> None:
     """Each save appends; results are read on from any place."""
     job = added(ledger)
     job = replace(job, state='{"n": 2}', parts_done=1, told=2, results=2)
-    ledger.save_job(job, ["r0", "r1"])
+    ledger.save_job(job, ['"r0"', '"r1"'])
     job = replace(job, results=3)
-    ledger.save_job(job, ["r2"])
+    ledger.save_job(job, ['"r2"'])
     assert list(ledger.jobs()) == [job]
-    assert ledger.job_results("job_1", 0, 10) == ["r0", "r1", "r2"]
-    assert ledger.job_results("job_1", 1, 1) == ["r1"]
+    assert ledger.job_results("job_1", 0, 10) == ['"r0"', '"r1"', '"r2"']
+    assert ledger.job_results("job_1", 1, 1) == ['"r1"']
     assert ledger.job_results("job_1", 3, 10) == []
 
 
 def test_an_ended_job_keeps_its_results_and_nothing_that_it_was_given(ledger: Ledger, folder: Path) -> None:
     """Neither the bytes nor the names of the parts stay; forgotten, nothing does."""
     job = added(ledger)
-    ledger.save_job(replace(job, ended=True, results=1), ["r0"])
+    ledger.save_job(replace(job, ended=True, results=1), ['"r0"'])
     (ended,) = ledger.jobs()
     assert (ended.ended, ended.results, ended.parts) == (True, 1, [])
     assert list((folder / "jobs").iterdir()) == []
