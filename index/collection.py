@@ -40,7 +40,7 @@ from index.types import (
     Written,
 )
 
-BATCH = 128  # documents after which the views catch up within one long write
+BATCH = 128  # documents of one transaction, after which the views catch up
 QUIET_SECONDS = 2.0  # without a write, before a term view with deletions is built afresh
 PER_SECOND = 2_000  # passages for which it waits a second more, because building takes the longer the more there are
 PATIENCE = 10  # times that wait, after which it is built though it was never quiet
@@ -86,30 +86,26 @@ class Collection:
         statuses: dict[str, str] = {}
         with self._writing:
             for start in range(0, len(new), BATCH):
-                with self._then_caught_up():
+                with self._then_caught_up(), self._store.writing() as writer:
+                    self._require_here(writer)
+                    writer.bind(self._number, *self._encoder)
                     for one in new[start : start + BATCH]:
-                        status = self._put(one)
+                        status = writer.put(self._number, one)
                         if status != "unchanged" or one.document.id not in statuses:
                             statuses[one.document.id] = status
             return Written(statuses, self._views.token)
-
-    def _put(self, new: NewDocument) -> str:
-        """Store one document in a transaction of its own."""
-        with self._store.writing() as writer:
-            self._require_here(writer)
-            writer.bind(self._number, *self._encoder)
-            return writer.put(self._number, new)
 
     def delete(self, document_ids: Sequence[str]) -> Written:
         """Remove documents, each one wholly; when this returns none of them is found again."""
         statuses: dict[str, str] = {}
         with self._writing, self._then_caught_up():
-            for document_id in document_ids:
+            for start in range(0, len(document_ids), BATCH):
                 with self._store.writing() as writer:
                     self._require_here(writer)
-                    status = writer.delete(self._number, document_id)
-                if status != "absent" or document_id not in statuses:
-                    statuses[document_id] = status
+                    for document_id in document_ids[start : start + BATCH]:
+                        status = writer.delete(self._number, document_id)
+                        if status != "absent" or document_id not in statuses:
+                            statuses[document_id] = status
         return Written(statuses, self._views.token)
 
     @contextmanager

@@ -25,8 +25,8 @@ from rag.runtimes.plain import PlainRuntime, SentenceEmbedding
 import openvino  # isort: skip  # after fast, which keeps it from reporting its use
 
 EQUAL = 0.999  # the least cosine with the plain path's vector that any text may have
-_TEXTS = 64
-_ROUNDS = 3
+_TEXTS = 32
+_ROUNDS = 2
 _BATCH_SECONDS = 0.1
 _BATCH_TOKENS = (256, 2048)
 
