@@ -22,6 +22,7 @@ from api.metrics import Metrics
 
 _log = logging.getLogger("pincite.connections")
 _RETRY_SECONDS = 5
+_PIPELINED = 16  # requests that may wait behind one another; few clients send two
 _CUT_SECONDS = 2.0  # what a client that is waited for still has once the server ends
 
 
@@ -139,6 +140,9 @@ class PatientProtocol(HttpToolsProtocol):
         """Hold the head against the limits and start the request; an error here ends the parsing."""
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         long_line = len(self.url) > self.limits.request_line_bytes
+        if len(self.pipeline) >= _PIPELINED:
+            self._refusal = (503, "pipelined")
+            raise _Refused
         if long_line or size > self.limits.header_bytes or len(self.headers) > self.limits.headers:
             raise self._too_much(self.url)
         self._in_head, self._in_body, self._head_bytes, self._body_bytes = False, True, 0, 0
@@ -186,10 +190,7 @@ class PatientProtocol(HttpToolsProtocol):
             self._expire_body()
 
     def _expire_body(self) -> None:
-        if self.cycle.response_started:
-            self.cut("slow_body")
-        else:
-            self._refuse(408, "slow_body")
+        self._refuse(408, "slow_body")
 
     def _stop_reading(self) -> None:
         if self._reading is not None:
@@ -224,7 +225,10 @@ class PatientProtocol(HttpToolsProtocol):
     # Refusing
 
     def _refuse(self, status: int, reason: str) -> None:
-        """Tell a status in plain text and close."""
+        """Tell a status in plain text and close; only close where that could be taken for another request's answer."""
+        if not self._may_speak():
+            self.cut(reason)
+            return
         self._note(reason)
         self._forget()
         phrase = HTTPStatus(status).phrase
@@ -234,6 +238,10 @@ class PatientProtocol(HttpToolsProtocol):
         head += f"content-length: {len(body)}\r\n{retry}connection: close\r\n\r\n"
         self.transport.write((head + body).encode("ascii"))
         self.transport.close()
+
+    def _may_speak(self) -> bool:
+        under_way = self.cycle is not None and not self.cycle.response_complete
+        return not self.pipeline and (not under_way or (self._in_body and not self.cycle.response_started))
 
     def _note(self, reason: str) -> None:
         self.doors.metrics.refused.labels(reason).inc()

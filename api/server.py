@@ -17,7 +17,8 @@ from api.protocol import Doors, PatientProtocol
 
 # So many are accepted in one go. A connection is sent away for another only where `connections` newer ones came, so an
 # honest request that lies ready is read before that happens as long as this is less than half of it.
-_BACKLOG = 128
+_AT_ONCE = 128
+_BACKLOG = 1024  # connections that the system keeps until they are accepted; asyncio knows one number for both
 _FILES = 256  # what the data folder and the rest may need beside the connections
 
 
@@ -32,7 +33,7 @@ def serve(app: FastAPI, bound: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        backlog=_BACKLOG,
+        backlog=_AT_ONCE,
         timeout_graceful_shutdown=int(running.limits.drain_seconds),
     )
     _Server(config, running).run(sockets=[bound])
@@ -48,6 +49,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and leave what is there by now out of every later collection: it stays, and walking it takes time."""
         await super().startup(sockets)
+        for bound in sockets or ():
+            bound.listen(_BACKLOG)
         gc.collect()
         gc.freeze()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -34,7 +35,8 @@ class Service:
     def __init__(self, data: Path) -> None:
         """Start the server over `data` on a free port and wait until it answers."""
         command = [str(SCRIPT), "--data", str(data), "serve", "--port", "0"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        quiet = {**os.environ, "PINCITE_LOG_LEVEL": "warning"}  # a line a request would bury what is told here
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=quiet)
         try:
             self.address = self._announced()
             self._wait()

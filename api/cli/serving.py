@@ -13,6 +13,8 @@ from rich.text import Text
 from api.cli.context import Options, opened
 from api.cli.output import err, fail, out
 
+_SEND_BYTES = 2**18
+
 
 def serve(
     context: typer.Context,
@@ -51,6 +53,8 @@ def _bind(host: str, port: int) -> socket.socket:
     # asyncio turns Nagle off, which costs 40 ms an answer, only where it sees that this is TCP.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Or the system keeps megabytes for each reader that does not read, and nobody notices that it does not.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
     try:
         bound.bind((str(address), port))
     except OSError as problem:
