@@ -79,6 +79,11 @@ class Service:
         ending = "" if end is None else f"&end={end}"
         return self.call("GET", f"/v1/documents/{document_id}/text?start={start}{ending}")
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
     def stop(self) -> None:
         """End the server as Ctrl-C does, and wait for it."""
         self._process.send_signal(signal.SIGINT)
