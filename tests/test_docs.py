@@ -27,9 +27,10 @@ from api.wiring import Pincite
 from index import filters
 from index.catalog import Catalog
 from index.types import Json
+from rag import parsing
 from rag.encoding import HashingEncoder
 from rag.evaluation.measures import CONFIDENCE, OWN, RANKING
-from rag.loaders import html, json_rows, packed, pdf, supported_media_types, supported_suffixes
+from rag.loaders import html, json_rows, packed, pdf, supported_media_types, supported_suffixes, written, zipped
 
 ROOT = Path(__file__).parent.parent
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
@@ -193,7 +194,14 @@ def test_every_limit_of_a_format_is_told() -> None:
     """As the sections state them."""
     pages, of_html = section(FORMATS, "## PDF"), section(FORMATS, "## HTML")
     assert f"{pdf.PAGE_LIMIT:,} pages or {pdf.TEXT_LIMIT >> 20} Mi characters" in pages
-    assert f"{pdf.SECONDS_LIMIT} seconds" in pages
+    of_packed, of_readers = (
+        section(FORMATS, "## Packed formats"),
+        section(FORMATS, "## Readers in processes of their own"),
+    )
+    assert f"{zipped.UNPACKED_LIMIT >> 20} MiB without media, {zipped.MEMBER_LIMIT:,}" in " ".join(of_packed.split())
+    assert f"{parsing.MEMORY >> 30} GiB of memory and {parsing.SECONDS} seconds" in " ".join(of_readers.split())
+    assert f"{parsing.SECONDS_PER_MIB} more for each MiB of its size up to {parsing.SECONDS_MOST}." in of_readers
+    assert f"more than {written.TEXT_LIMIT >> 20} Mi characters" in section(FORMATS, "## Office: DOCX, PPTX, XLSX")
     assert f"{html.SIZE_LIMIT >> 20} Mi characters" in of_html
     of_rows = section(FORMATS, "## JSON and JSON Lines")
     assert f"a line of {packed.ROW_LIMIT >> 20} MiB; a `.json` of {packed.WHOLE_LIMIT >> 20} MiB" in of_rows
