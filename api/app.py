@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import openapi, problems
-from api.dependencies import Gate, Running
+from api.dependencies import CountedIngest, Gate, Running
 from api.jobs import Jobs
 from api.limits import Limits
 from api.metrics import Metrics
@@ -55,13 +55,15 @@ def create_app(pincite: Pincite, limits: Limits | None = None) -> FastAPI:
 
 
 def _running(pincite: Pincite, limits: Limits) -> Running:
+    metrics = Metrics()
+
     def ingest(collection: str) -> Ingest:
-        return Ingest(pincite.catalog.collection(collection), pincite.encoder)
+        return CountedIngest(pincite.catalog.collection(collection), pincite.encoder, metrics)
 
     return Running(
         pincite=pincite,
         limits=limits,
-        metrics=Metrics(),
+        metrics=metrics,
         jobs=Jobs(ingest, pincite.config_digest, limits, pincite.catalog.ledger),
         once=Once(pincite.catalog.ledger, limits),
         questions=Gate(limits.questions_at_once, "questions", limits.wait_seconds),

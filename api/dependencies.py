@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -19,6 +19,9 @@ from api.problems import Problem
 from api.schemas import CollectionName, DocumentId
 from api.wiring import Pincite
 from index.collection import Collection
+from rag.encoding import Encoder
+from rag.ingest import Ingest
+from rag.types import IngestResult, LoadedDocument
 
 
 class Gate:
@@ -51,6 +54,22 @@ class Gate:
                 self.waiting -= 1
 
 
+class CountedIngest(Ingest):
+    """Counts what becomes of every document."""
+
+    def __init__(self, collection: Collection, encoder: Encoder, metrics: Metrics) -> None:
+        super().__init__(collection, encoder)
+        self._metrics = metrics
+
+    def documents(
+        self, loaded: Iterable[LoadedDocument | IngestResult], *, raw_ids: bool = True
+    ) -> Iterator[IngestResult]:
+        """Add documents as Ingest does; files come this way too."""
+        for result in super().documents(loaded, raw_ids=raw_ids):
+            self._metrics.added(result.status, result.passages)
+            yield result
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """Everything that one running server holds."""
@@ -69,6 +88,10 @@ class Running:
     def collection(self, name: str) -> Collection:
         """Return a collection by name; raises CollectionMissing."""
         return self.pincite.catalog.collection(name)
+
+    def ingest(self, collection: Collection) -> Ingest:
+        """Return what adds documents to a collection."""
+        return CountedIngest(collection, self.pincite.encoder, self.metrics)
 
     def snapshot(self, token: str) -> SnapshotOut:
         """Return the snapshot that an answer carries."""

@@ -121,7 +121,7 @@ def of_collections(infos: Iterable[CollectionInfo]) -> Iterator[Measure]:
         name = info.name if number < _COLLECTIONS else "*"
         documents[name] = documents.get(name, 0) + info.documents
         passages[name] = passages.get(name, 0) + info.passages
-        lag[name] = lag.get(name, 0) + getattr(info, "pending", 0)
+        lag[name] = lag.get(name, 0) + info.pending
     yield gauge("pincite_documents", "Documents.", "collection", documents)
     yield gauge("pincite_passages", "Passages.", "collection", passages)
     yield gauge("pincite_view_lag_passages", "Deleted passages that the views still hold.", "collection", lag)

@@ -35,7 +35,6 @@ from api.translations import as_json, document_out, result_out
 from api.uploads import read_upload
 from index.errors import FilterInvalid
 from index.types import DocumentInfo, Json, text_digest, utf16_length
-from rag.ingest import Ingest
 
 _UPLOAD = {
     "multipart/form-data": {
@@ -91,7 +90,7 @@ def add_documents(body: DocumentsRequest, running: RunningParts) -> DocumentsOut
         return _accepted(running.jobs.submit("documents", body.collection, [(None, documents)]))
     given = [loaded(document) for document in body.documents]
     with running.writes.place():
-        ingest = Ingest(collection, running.pincite.encoder)
+        ingest = running.ingest(collection)
         results = [result_out(result) for result in ingest.documents(given, raw_ids=False)]
     return DocumentsOut(results=results, snapshot=running.snapshot(ingest.token))
 
@@ -129,7 +128,7 @@ def put_document(
         raise Problem(422, "id_differs", "id: leave it out, or send the one of the path.", field="id")
     place = running.collection(collection)
     with running.writes.place():
-        ingest = Ingest(place, running.pincite.encoder)
+        ingest = running.ingest(place)
         (result,) = ingest.documents([loaded(body.model_copy(update={"id": document_id}))], raw_ids=False)
     if result.status == "failed":
         raise Problem(422, "document_invalid", result.problem or "The document cannot be stored.", field="text")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from fastapi.testclient import TestClient
 
 from api.limits import Limits, named_limits
+from api.metrics import of_collections
 from api.wiring import Pincite
+
+DIALOGUE = {"id": "same", "text": "India and the United States held a dialogue."}
 
 
 def test_it_is_alive_and_ready(client: TestClient) -> None:
@@ -57,6 +61,55 @@ def test_metrics_count(client: TestClient) -> None:
     for stage in ("encode", "retrieve", "assemble", "total"):
         assert f'pincite_question_seconds_count{{kind="ask",stage="{stage}"}} 1.0' in lines
     assert "# TYPE pincite_requests_total counter" in lines
+
+
+def test_metrics_tell_declined_questions_errors_searches_and_what_was_added(
+    client: TestClient, pincite: Pincite
+) -> None:
+    """Each outcome apart, documents by what became of them, the process and the build."""
+    client.post("/v1/ask", json={"query": "xyzzy plugh"})
+    client.post("/v1/ask", json={"query": "x", "collection": "nowhere"})
+    client.post("/v1/search", json={"queries": ["bridge", "dialogue"]})
+    for _ in range(2):
+        client.post("/v1/documents", json={"documents": [DIALOGUE, {"text": " "}]})
+    lines = client.get("/metrics").text.splitlines()
+    assert 'pincite_questions_total{kind="ask",outcome="declined"} 1.0' in lines
+    assert 'pincite_questions_total{kind="ask",outcome="error"} 1.0' in lines
+    assert 'pincite_questions_total{kind="search",outcome="answered"} 2.0' in lines
+    for status, number in (("added", 4.0), ("unchanged", 1.0), ("failed", 2.0)):
+        assert f'pincite_ingested_total{{status="{status}"}} {number}' in lines
+    assert "pincite_ingested_passages_total 4.0" in lines
+    assert 'pincite_view_lag_passages{collection="default"} 0.0' in lines
+    assert any(line.startswith("process_resident_memory_bytes ") for line in lines)
+    assert any(
+        line.startswith("pincite_build_info{") and f'encoder="{pincite.encoder.runtime}"' in line for line in lines
+    )
+
+
+def test_metrics_are_told_when_the_store_cannot_be_read(client: TestClient) -> None:
+    """All but what would be read from it."""
+    client.app.state.running.pincite.catalog.close()  # type: ignore[attr-defined]
+    response = client.get("/metrics")
+    assert (response.status_code, "pincite_requests_in_flight 1.0" in response.text) == (200, True)
+
+
+def test_many_collections_are_summed(client: TestClient) -> None:
+    """The hundred first have labels of their own; clients cannot make more."""
+    infos = [client.app.state.running.collection("default").info()] * 150  # type: ignore[attr-defined]
+    named = [replace(info, name=f"c{number:03}") for number, info in enumerate(infos)]
+    documents = next(iter(of_collections(named))).samples
+    assert len(documents) == 101
+    assert documents[-1].labels == {"collection": "*"}
+    assert documents[-1].value == 50 * infos[0].documents
+
+
+def test_a_server_that_is_about_to_end_is_not_ready(client: TestClient) -> None:
+    """At once, with a reason and when to come again, while it still answers."""
+    client.app.state.running.draining.set()  # type: ignore[attr-defined]
+    ready = client.get("/readyz")
+    assert (ready.status_code, list(ready.json()["unavailable"])) == (503, ["*"])
+    assert int(ready.headers["retry-after"]) > 0
+    assert client.get("/healthz").status_code == 200
 
 
 def test_metrics_hold_nothing_that_was_sent(client: TestClient) -> None:

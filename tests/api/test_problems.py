@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -106,3 +108,15 @@ def test_an_error_that_nobody_foresaw_is_a_500_that_tells_nothing(
         assert response.json()["request_id"] in line
         assert "secret" in line
         assert "\n" not in line
+
+
+def test_who_is_told_to_wait_is_told_how_long() -> None:
+    """Every 429 and 503, of the table and of the code, has a Retry-After."""
+    assert [kind for kind in KINDS.values() if kind.status in {429, 503} and not kind.retry_after] == []
+    calls = 0
+    for file in (Path(__file__).parents[2] / "api").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node).startswith(("Problem(429,", "Problem(503,")):
+                calls += 1
+                assert "retry_after" in {keyword.arg for keyword in node.keywords}, f"{file}:{node.lineno}"
+    assert calls
