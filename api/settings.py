@@ -46,7 +46,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="the address to serve on; only loopback addresses are accepted")
     port: int = Field(8000, ge=0, le=65535, description="the port to serve on; 0 takes a free one")
     questions_at_once: int = Field(16, ge=1, le=32, description="questions answered at the same time")
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="origins whose pages may use the API")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default_factory=tuple, description="origins whose pages may use the API"
+    )
     log_format: Literal["text", "json"] = Field("text", description="how the server writes its log")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is logged")
     log_questions: bool = Field(False, description="whether the log repeats what was asked")

@@ -64,7 +64,7 @@ def test_every_setting_is_told() -> None:
     for name, field in Settings.model_fields.items():
         assert f"`PINCITE_{name.upper()}`" in told[name][1]
         if field.default not in (None, PydanticUndefined):
-            assert f"`{field.default}`" in told[name][3]
+            assert f"`{field.default}`".lower() in told[name][3].lower()  # TOML writes false
 
 
 def commands(command: Any = None, path: str = "pincite") -> Iterator[tuple[str, Any]]:
