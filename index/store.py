@@ -15,13 +15,14 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
 import apsw.sqlite_extra
 
 from index.errors import Damaged, IndexProblem, StorageFull, Unavailable
+from index.manifest import sync_folder
 from index.migrations import migrate
 from index.reading import Reader
 from index.writing import Writer
@@ -30,6 +31,7 @@ from index.writing import mismatch as mismatch  # for index/collection.py
 FILE = "pincite.db"
 CHECKSUM_VFS = "cksmvfs"
 RESERVED = 8  # bytes at the end of each page, where the checksum lies
+PAGE = 4_096
 BUSY_MS = 10_000
 CACHE_KIB = 16_384
 WAL_PAGES = 1_000  # after which what is in the WAL goes into the database
@@ -72,6 +74,9 @@ class Store:
 
     def _start(self) -> None:
         self._require_room_for_checksums()
+        if not self.path.exists():
+            with suppress(OSError):  # the folder above may be one that cannot be read
+                sync_folder(self.path.parent.parent)  # this folder's own name; SQLite syncs the names in it
         left = _size(self.path.with_name(f"{FILE}-wal"))
         with self._translating():
             self._writer = self._connect()
@@ -200,7 +205,7 @@ class Store:
     def _connect(self) -> apsw.Connection:
         """Return a connection with the checksum VFS and every pragma set and read back."""
         load_checksum_vfs()
-        new = not _size(self.path)
+        new = not _size(self.path) or self._broken_off()
         connection = apsw.Connection(str(self.path), vfs=CHECKSUM_VFS)
         self._open.add(connection)
         connection.set_busy_timeout(BUSY_MS)
@@ -214,9 +219,16 @@ class Store:
 
     def _require_room_for_checksums(self) -> None:
         """Raise `Damaged` before a database is touched that has no room for checksums; byte 20 says how much."""
-        header = self.path.open("rb").read(21) if self.path.exists() else b""
+        header = self.path.open("rb").read(21) if self.path.exists() and not self._broken_off() else b""
         if header and (len(header) < 21 or header[20] != RESERVED):
             raise Damaged(f"{self.path} is no database with page checksums, so damage would go unseen; not opened.")
+
+    def _broken_off(self) -> bool:
+        """Return whether a power cut fell into the making of the database, whose first page SQLite then takes back.
+
+        Only before the WAL is there does SQLite keep a journal beside the database.
+        """
+        return _size(self.path) <= PAGE and _size(self.path.with_name(f"{FILE}-journal")) > 0
 
     def _require_checksums(self) -> None:
         """Raise `Damaged` unless checksums are written and checked."""
