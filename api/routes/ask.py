@@ -28,7 +28,6 @@ router = APIRouter(route_class=StrictRoute, tags=["ask"])
 @router.post(
     "/v1/ask",
     response_model=AnswerOut,
-    response_model_exclude_unset=True,
     responses={200: {"content": EVENT_STREAM}, **problems(404, 409, 415)},
 )
 def ask_question(body: AskRequest, request: Request, running: RunningParts) -> AnswerOut | Response:
@@ -43,7 +42,12 @@ def ask_question(body: AskRequest, request: Request, running: RunningParts) -> A
         events = answer_events(steps, running.pincite.config_digest, request.state.request_id)
         return event_response(with_heartbeat(next(events), events))
     (answer,) = (step for step in steps if isinstance(step, Answer))
-    return answer_out(answer, running.pincite.config_digest)
+    return _written(answer_out(answer, running.pincite.config_digest))
+
+
+def _written(shown: AnswerOut | SearchOut) -> Response:
+    """Write it here and now: FastAPI would check what was built checked, and on another thread."""
+    return Response(shown.model_dump_json(exclude_unset=True), media_type="application/json")
 
 
 def _steps(body: AskRequest, running: Running) -> Iterator[Candidates | Answer]:
@@ -104,10 +108,9 @@ def _wants_events(request: Request) -> bool:
 @router.post(
     "/v1/search",
     response_model=SearchOut,
-    response_model_exclude_unset=True,
     responses=problems(404, 409, 415),
 )
-def search_passages(body: SearchRequest, request: Request, running: RunningParts) -> SearchOut:
+def search_passages(body: SearchRequest, request: Request, running: RunningParts) -> SearchOut | Response:
     """Find the best passages for one question or several, however weak, nothing collapsed or joined."""
     questions = body.questions
     request.state.question = [one.query for one in questions]
@@ -115,7 +118,7 @@ def search_passages(body: SearchRequest, request: Request, running: RunningParts
         found = search(questions, running.collection(body.collection), running.pincite.encoder)
     for one in found:
         running.metrics.asked("search", "answered" if one.passages else "declined", one.timing_ms)
-    return search_out(found, running.pincite.config_digest)
+    return _written(search_out(found, running.pincite.config_digest))
 
 
 @router.post("/v1/citations/verify", responses=problems(415))
