@@ -46,11 +46,11 @@ def questions(files: Sequence[Path], most: int, seed: int) -> list[str]:
     return random.Random(seed).sample(texts, min(most, len(texts)))
 
 
-def ask_all(address: str, asked: Sequence[str], answers: Any) -> None:
+def ask_all(address: str, asked: Sequence[str], more: Mapping[str, Any], answers: Any) -> None:
     """Ask one question after another and put (milliseconds, outcome, stages) of each; run in a process of its own."""
     connection = http.client.HTTPConnection(address, timeout=60)
     for query in asked:
-        body = json.dumps({"query": query}).encode()
+        body = json.dumps({"query": query, **more}).encode()
         started = time.perf_counter()
         try:
             connection.request("POST", "/v1/ask", body, {"Content-Type": "application/json"})
@@ -65,12 +65,15 @@ def ask_all(address: str, asked: Sequence[str], answers: Any) -> None:
     answers.put(None)
 
 
-def asked_by(clients: int, address: str, asked: Sequence[str]) -> list[tuple[float, str, Mapping[str, float], str]]:
-    """Share the questions among processes and return what each came to."""
+def asked_by(
+    clients: int, address: str, asked: Sequence[str], **more: Any
+) -> list[tuple[float, str, Mapping[str, float], str]]:
+    """Share the questions, with what else is to be sent, among processes and return what each came to."""
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
     processes = [
-        context.Process(target=ask_all, args=(address, asked[number::clients], answers)) for number in range(clients)
+        context.Process(target=ask_all, args=(address, asked[number::clients], more, answers))
+        for number in range(clients)
     ]
     for process in processes:
         process.start()
@@ -106,11 +109,9 @@ class Adder(threading.Thread):
     def __init__(self, service: Service, corpus: Path) -> None:
         super().__init__(name="adder")
         self._service, self._ended = service, threading.Event()
-        opened = gzip.open(corpus, "rt") if corpus.suffix == ".gz" else corpus.open()
-        with opened as lines:
-            rows = [json.loads(line) for line in lines]
         self._rows = [
-            {"id": f"{PREFIX}{n}", "text": row["text"], "title": row.get("title")} for n, row in enumerate(rows)
+            {"id": f"{PREFIX}{number}", "text": row["text"], "title": row.get("title")}
+            for number, row in enumerate(rows_of(corpus))
         ]
         self.added, self.passages, self.errors = 0, 0, 0
 

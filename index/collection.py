@@ -40,7 +40,7 @@ from index.types import (
     Written,
 )
 
-BATCH = 128  # documents of one transaction, after which the views catch up
+BATCH = 512  # documents of one transaction, after which the views catch up
 QUIET_SECONDS = 2.0  # without a write, before a term view with deletions is built afresh
 PER_SECOND = 2_000  # passages for which it waits a second more, because building takes the longer the more there are
 PATIENCE = 10  # times that wait, after which it is built though it was never quiet
