@@ -13,11 +13,11 @@ import random
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from disk import Call, Disk
 from workload import Expected, Told, opened, work
@@ -32,10 +32,10 @@ def main(folder: str, rounds: str, seed: str) -> None:
     maker, expected = random.Random(int(seed)), Expected()
     for number in range(int(rounds)):
         call = int(LATEST ** maker.uniform(0, 1))
-        told, status = forked(lambda say: killed_at(call, Path(folder), maker.randrange(2**32), f"k{number}-", say))
+        told, status = forked(partial(killed_at, call, Path(folder), maker.randrange(2**32), f"k{number}s"))
         for kind, what in told:
             (expected.begin if kind == "begin" else expected.done)(what)
-        (answer,), ended = forked(lambda say: checked(Path(folder), expected, say))
+        (answer,), ended = forked(partial(checked, Path(folder), expected))
         assert ended == 0
         expected.acknowledged, expected.under_way = answer["settled"], {}
         killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
@@ -66,7 +66,8 @@ def checked(folder: Path, expected: Expected, say: Callable[[object], None]) -> 
     """Say what is wrong, and which versions are there."""
     faults = expected.faults(folder, views=True)
     if not faults:
-        expected.settle(folder)
+        with opened(folder) as catalog:
+            expected.settle(catalog)
     say({"faults": faults, "settled": expected.acknowledged})
 
 

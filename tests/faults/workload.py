@@ -44,7 +44,7 @@ def version(fingerprint: str, vectors: bytes) -> str:
 def work(
     catalog: Catalog, seed: int, steps: int, prefix: str, begin: Callable[[Told], None], done: Callable[[Told], None]
 ) -> None:
-    """Add, replace and delete; `begin` is told what a step makes of which documents, `done` the same once acknowledged."""
+    """Add, replace and delete; `begin` is told what a step makes of which documents, `done` the same afterwards."""
     maker = random.Random(seed)
     collection = catalog.collection("default")
     names: list[str] = []
@@ -93,35 +93,36 @@ class Expected:
                 wrong = (
                     catalog.verify() if views else [*catalog._store.problems(), *catalog._document_problems("default")]
                 )
-                return [*self._differences(catalog), *wrong, *(_unfound(catalog) if views else ())]
+                return [*self.differences(catalog), *wrong, *(_unfound(catalog) if views else ())]
         except IndexProblem as problem:
             return [f"not opened: {type(problem).__name__}: {problem}"]
 
-    def _differences(self, catalog: Catalog) -> list[str]:
-        there: dict[Name, Version] = {}
-        with catalog._store.reading() as reader:
-            number = reader.number("default")
-            assert number is not None
-            for name in reader.document_ids(number):
-                stored = reader.stored(number, name)
-                there[name] = version(stored.info.fingerprint, stored.vectors)
-        found = []
+    def differences(self, catalog: Catalog) -> list[str]:
+        """Return which documents are neither as acknowledged nor as the step under way makes them."""
+        there, found = _there(catalog), []
         for name in sorted(there.keys() | self.acknowledged.keys() | self.under_way.keys()):
             may_be = {self.acknowledged.get(name), self.under_way.get(name, self.acknowledged.get(name))}
             if there.get(name) not in may_be:
                 found.append(f"{name}: {there.get(name)} and not one of {may_be}")
         return found
 
-    def settle(self, folder: Path) -> None:
+    def settle(self, catalog: Catalog) -> None:
         """Take for acknowledged what of the step under way is there."""
-        with opened(folder) as catalog, catalog._store.reading() as reader:
-            number = reader.number("default")
-            assert number is not None
-            stored = set(reader.document_ids(number))
-            for name in self.under_way:
-                one = reader.stored(number, name) if name in stored else None
-                self.acknowledged[name] = version(one.info.fingerprint, one.vectors) if one else None
+        there = _there(catalog)
+        self.acknowledged |= {name: there.get(name) for name in self.under_way}
         self.under_way = {}
+
+
+def _there(catalog: Catalog) -> dict[Name, Version]:
+    """Return all documents that are stored."""
+    there: dict[Name, Version] = {}
+    with catalog._store.reading() as reader:
+        number = reader.number("default")
+        assert number is not None
+        for name in reader.document_ids(number):
+            stored = reader.stored(number, name)
+            there[name] = version(stored.info.fingerprint, stored.vectors)
+    return there
 
 
 def _unfound(catalog: Catalog) -> list[str]:
