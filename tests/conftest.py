@@ -9,6 +9,11 @@ import pytest
 from rag.encoding import Encoder, load_encoder
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a long run of the contract be asked for."""
+    parser.addoption("--contract-examples", type=int, default=30, help="requests generated for each operation (30)")
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder where models are kept as prepared, once a run."""

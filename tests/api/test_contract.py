@@ -58,19 +58,25 @@ def url(tmp_path: Path) -> Iterator[str]:
         process.terminate()
 
 
-def test_the_service_does_what_its_document_says(url: str, tmp_path: Path) -> None:
-    """Generated requests, right and wrong, get declared statuses, types and bodies, and never a server error."""
+def test_the_service_does_what_its_document_says(url: str, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    """Generated requests, right and wrong, get declared statuses, types and bodies, and never a server error.
+
+    `pytest tests/api/test_contract.py --contract-examples 1000` makes many more of them.
+    """
+    examples = pytestconfig.getoption("--contract-examples")
     command = [
         Path(sys.executable).with_name("schemathesis"),
         "run",
         f"{url}/openapi.json",
         f"--checks={','.join(CHECKS)}",
         "--phases=examples,coverage,fuzzing",
-        "--max-examples=30",
+        f"--max-examples={examples}",
         "--generation-database=none",
         "--no-color",
     ]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
+    result = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=300 + 20 * examples, check=False
+    )
     assert result.returncode == 0, result.stdout[-20_000:] + result.stderr[-5_000:]
 
 
