@@ -86,8 +86,15 @@ class Damaged(IndexProblem):
     """The truth does not match its checksums, or was opened without a protection that it needs."""
 
 
+WRITABLE = (
+    "Pincite writes there even when it only answers: make the folder and all in it writable for this user, or copy it "
+    "and choose the copy with PINCITE_DATA."
+)
+
+
 def unwritable(path: Path, error: OSError) -> Unavailable:
     """Return what it means that `path` could not be written."""
     if error.errno == errno.ENOSPC:
         return StorageFull(f"The disk that holds {path} is full. Free some space and try again.")
-    return Unavailable(f"{path} cannot be written ({error}). Try again.")
+    todo = WRITABLE if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else "Try again."
+    return Unavailable(f"{path} cannot be written ({error}). {todo}")

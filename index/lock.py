@@ -34,7 +34,11 @@ class FolderLock:
                 "Ask that one, stop it, or choose another folder with PINCITE_DATA.",
                 holder,
             ) from error
-        self.announce(f"process {os.getpid()}")
+        try:
+            self.announce(f"process {os.getpid()}")
+        except OSError as error:
+            self.release()
+            raise unwritable(path, error) from error
 
     def announce(self, holder: str) -> None:
         """Write who holds the folder."""

@@ -21,7 +21,7 @@ from pathlib import Path
 import apsw
 import apsw.sqlite_extra
 
-from index.errors import Damaged, IndexProblem, StorageFull, Unavailable
+from index.errors import WRITABLE, Damaged, IndexProblem, StorageFull, Unavailable
 from index.manifest import sync_folder
 from index.migrations import migrate
 from index.reading import Reader
@@ -50,6 +50,8 @@ def translated(error: apsw.Error, path: Path) -> IndexProblem:
         return Damaged(f"{path} is damaged ({error}). Run `pincite verify`, and ingest what it names again.")
     if isinstance(error, apsw.FullError):
         return StorageFull(f"The disk that holds {path} is full; nothing was written. Free some space and try again.")
+    if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError):
+        return Unavailable(f"{path} cannot be written ({type(error).__name__}: {error}). {WRITABLE}")
     return Unavailable(f"{path} cannot be read or written now ({type(error).__name__}: {error}). Try again later.")
 
 

@@ -45,7 +45,7 @@ async def healthz() -> HealthOut:
     "/readyz", response_model=ReadyOut, responses={**problems(), 503: {"model": ReadyOut, "description": "Not ready."}}
 )
 def readyz(running: RunningParts) -> Response:
-    """Say whether every collection can be asked, and what is behind."""
+    """Say whether every collection can be asked and written to, and what is behind."""
     behind, unavailable = _lagging(running)
     if running.draining.is_set():
         unavailable["*"] = "The server is about to end."
@@ -59,6 +59,7 @@ def _lagging(running: Running) -> tuple[list[str], dict[str, str]]:
     behind: list[str] = []
     unavailable: dict[str, str] = {}
     try:
+        running.pincite.catalog.require_writable()
         names = running.pincite.catalog.names()
     except IndexProblem as problem:
         return [], {"*": str(problem)}
