@@ -31,9 +31,10 @@ Mask = NDArray[np.bool_]
 
 DECIMALS = 6
 CODED = 32_768  # vectors from which a segment has codes: below, reading every vector is as quick
-NARROW = 10_000  # rows that a filter may leave for each of them to be scored, codes or not
+NARROW = 2_000  # rows that a filter may leave for each of them to be scored, codes or not
 DEPTH = 1_000  # candidates that codes name at least
-DEEPER = 5  # and for each of those that are wanted
+DEEPER = 4  # and for each of those that are wanted
+QUICK = 1_024  # candidates up to which FAISS's fast scan is the fast one; beyond it was five times slower
 TRAINED_ON = 65_536  # vectors whose mean the codes are relative to
 MARGIN = 16  # candidates beyond the limit, so that the first look is mostly the last
 UNCERTAIN = 1e-5  # more than a float32 product of unit vectors can be off, rounding included
@@ -76,10 +77,10 @@ class Codes:
 
     def search(self, vector: Vectors, depth: int, mask: Mask | None) -> Keys:
         """Return about the `depth` best rows of those where `mask` is true, of all without one."""
-        if mask is None:
+        if mask is None and depth <= QUICK:
             return cast(Keys, self.scanned.search(vector[np.newaxis], depth)[1][0])
-        bits = np.packbits(mask, bitorder="little")
-        parameters = faiss.RaBitQSearchParameters(sel=faiss.IDSelectorBitmap(bits), qb=8)  # type: ignore[call-arg,arg-type]
+        bits = None if mask is None else np.packbits(mask, bitorder="little")
+        parameters = faiss.RaBitQSearchParameters(sel=bits if bits is None else faiss.IDSelectorBitmap(bits), qb=8)  # type: ignore[call-arg,arg-type]
         return cast(Keys, self.filtered.search(vector[np.newaxis], depth, params=parameters)[1][0])
 
 

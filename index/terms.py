@@ -1,9 +1,10 @@
 """The term view: words to passage keys by BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009;
 k1 = 1.2, b = 0.75, with tantivy's one-byte document lengths), and the analysis of words into terms.
 
-tantivy finds candidates; its float32 sums depend on the order in which it happens to add, so candidates are scored
-again term by term and added in one fixed order. One set of passages thus gives the same scores in whatever segments it
-lies, as long as nothing was deleted: tantivy keeps deleted passages in its statistics, so a view that has any says
+tantivy's float32 sums depend on the order in which it happens to add, by a few units of the last place. Scores are
+therefore told to three decimals, and those that lie so near to the middle between two that the order would decide are
+scored again, term by term, in float64. One set of passages thus gives the same scores in whatever segments it lies, as
+long as nothing was deleted: tantivy keeps deleted passages in its statistics, so a view that has any says
 `behind`, and only one built afresh is exact again.
 """
 
@@ -57,9 +58,11 @@ WITHOUT_STOP_WORDS = frozenset({"ar", "el", "ro", "ta", "tr"})
 LONGEST_TERM = 80  # bytes
 CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 
-DECIMALS = 6
+DECIMALS = 3
+STEP = 10.0**-DECIMALS
+ROUNDING = 2.0**-23  # relative, of one float32 operation, and twice what it can be off
 MARGIN = 16  # candidates beyond the limit, so that the first look is mostly the last
-UNCERTAIN = 1e-4  # relative; more than tantivy's float32 sums can be off
+LOOSE = 1.2  # candidates beyond what a filter should leave
 MAX_TERMS = 256  # different terms of one question
 NARROW = 2_048  # keys up to which a filter is part of the query; wider ones are applied to more candidates
 SMALL_HEAP, LARGE_HEAP = 15_000_000, 100_000_000  # bytes that tantivy may use for a change, and to build a view
@@ -232,14 +235,17 @@ class TermView:
         if allowed is not None and narrow:
             query = Query.boolean_query([(Occur.Must, query), (Occur.Must, self._among(allowed.to_array().tolist()))])
         count = limit + MARGIN
+        if allowed is not None and not narrow:
+            count = int(count * max(1.0, LOOSE * self.count / len(allowed)))
         while True:
-            keys, last = self._candidates(query, count)
-            exhausted = last is None
+            keys, raw = self._candidates(query, count)
+            exhausted, last = len(keys) < count, float(raw[-1]) if len(raw) else 0.0
             if allowed is not None and not narrow:
-                keys = keys[allowed.contains(keys)]
+                here = allowed.contains(keys)
+                keys, raw = keys[here], raw[here]
             if exhausted or len(keys) >= limit:
-                scores = self._exact(weights, keys)
-                if last is None or cut(scores, limit) > last + UNCERTAIN * max(1.0, last):
+                scores = self._rounded(weights, keys, raw)
+                if exhausted or cut(scores, limit) > last + STEP:
                     return best(keys, scores, limit, exhausted=exhausted)
             count *= 2
 
@@ -266,14 +272,23 @@ class TermView:
         listed = [(Occur.Should, Query.term_query(schema, "key", key)) for key in keys]
         return Query.const_score_query(Query.boolean_query(listed), 0.0)
 
-    def _candidates(self, query: Query, count: int) -> tuple[Keys, float | None]:
-        """Return the keys of the first `count` hits, and the last one's float32 score, None when there are no more."""
+    def _candidates(self, query: Query, count: int) -> tuple[Keys, Scores]:
+        """Return the keys of the first `count` hits with tantivy's scores, best first."""
         hits = self.searcher.search(query, count, count=False).hits
         keys = np.array(self.searcher.fast_field_values("key", [address for _, address in hits]), dtype=np.int64)
-        return keys, float(hits[-1][0]) if len(hits) == count else None
+        return keys, np.array([score for score, _ in hits], dtype=np.float64)
+
+    def _rounded(self, weights: Mapping[str, int], keys: Keys, raw: Scores) -> Scores:
+        """Return the BM25 of each of `keys` to three decimals, whatever order tantivy's scores `raw` were added in."""
+        off = raw * (len(weights) + 1) * ROUNDING
+        scores: Scores = np.round(raw, DECIMALS)
+        doubtful = np.round(raw - off, DECIMALS) != np.round(raw + off, DECIMALS)
+        if doubtful.any():
+            scores[doubtful] = np.round(self._exact(weights, keys[doubtful]), DECIMALS)
+        return scores
 
     def _exact(self, weights: Mapping[str, int], keys: Keys) -> Scores:
-        """Return the BM25 of each of `keys`: float64, terms added in the order of `weights`, rounded to 6 decimals."""
+        """Return the BM25 of each of `keys`: float64, terms added in the order of `weights`."""
         scores = np.zeros(len(keys))
         places = {key: place for place, key in enumerate(keys.tolist())}
         among = self._among(list(places))
@@ -283,5 +298,4 @@ class TermView:
             found = self.searcher.fast_field_values("key", [address for _, address in hits])
             for key, (score, _) in zip(found, hits, strict=True):
                 scores[places[int(key or 0)]] += weight * score
-        rounded: Scores = np.round(scores, DECIMALS)
-        return rounded
+        return scores

@@ -87,7 +87,7 @@ def test_scores_are_bm25(tmp_path: Path, maker) -> None:
     question = [*maker.words(5).split(), "word1", "word1", "absent"]
     top = view.top(question, 500)
     expected = bm25(question, texts)
-    assert dict(zip(top.keys.tolist(), top.scores.tolist(), strict=True)) == pytest.approx(expected, abs=2e-5)
+    assert dict(zip(top.keys.tolist(), top.scores.tolist(), strict=True)) == pytest.approx(expected, abs=6e-4)
 
 
 def test_frequencies_count_passages(tmp_path: Path) -> None:
@@ -107,3 +107,16 @@ def test_any_text_is_a_question(tmp_path: Path) -> None:
     view = TermView.build(tmp_path / "terms", [Indexed(1, "alpha beta", "en"), Indexed(2, "gamma", "en")])
     for question in ('"alpha" AND NOT beta*', "terms:alpha^2", "key:[0 TO 9] OR alpha~", "(alpha\0"):
         assert view.top(question_terms(question, ["en"]), 5).keys.tolist() == [1]
+
+
+def test_scores_do_not_depend_on_segments(tmp_path: Path, maker) -> None:
+    """The same passages written at once and one commit each have the same scores to the bit."""
+    rows = [Indexed(key, maker.words(maker.random.randint(5, 60)), "pl") for key in range(1, 120)]
+    once = TermView.build(tmp_path / "once", rows)
+    often = TermView.build(tmp_path / "often", rows[:1])
+    for row in rows[1:]:
+        often = often.changed((), [row])
+    for _ in range(20):
+        question = [*maker.words(8).split(), "word1", "word1"]
+        one, other = once.top(question, 30), often.top(question, 30)
+        assert dict(zip(one.keys, one.scores, strict=True)) == dict(zip(other.keys, other.scores, strict=True))
