@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import socket
+import threading
 from functools import partial
 from types import FrameType
 
@@ -60,11 +61,14 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let the jobs stop while the last answers are told."""
+        """Let the jobs stop while the last answers are told; a second Ctrl-C waits for neither."""
         self._parts.draining.set()
-        stopping = asyncio.create_task(asyncio.to_thread(self._parts.jobs.stop, self._parts.limits.drain_seconds))
+        seconds = self._parts.limits.drain_seconds
+        stopping = threading.Thread(target=self._parts.jobs.stop, args=(seconds,), name="stopping", daemon=True)
+        stopping.start()
         await super().shutdown(sockets)
-        await stopping
+        while stopping.is_alive() and not self.force_exit:
+            await asyncio.sleep(0.05)
 
 
 def _raise_open_files(wanted: int) -> None:

@@ -104,7 +104,8 @@ def test_a_command_written_wrongly_leaves_with_2(pincite: Any, arguments: list[s
 def test_settings_show_where_each_value_came_from(pincite: Any) -> None:
     """The file, then the environment, then options; the rest is a default."""
     pincite.write({"pincite.toml": 'questions_at_once = 3\nport = 9001\nhost = "::1"\n'})
-    ran = pincite("--data", "elsewhere", "info", "--settings", "--json", PINCITE_PORT="9002")
+    environment = {"PINCITE_PORT": "9002", "PINCITE_CORS_ORIGINS": "http://a.example,http://b.example"}
+    ran = pincite("--data", "elsewhere", "info", "--settings", "--json", **environment)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert json.loads(ran.stdout) == {
         "data": {"value": "elsewhere", "origin": "option"},
@@ -113,6 +114,10 @@ def test_settings_show_where_each_value_came_from(pincite: Any) -> None:
         "host": {"value": "::1", "origin": "pincite.toml"},
         "port": {"value": "9002", "origin": "PINCITE_PORT"},
         "questions_at_once": {"value": "3", "origin": "pincite.toml"},
+        "cors_origins": {"value": "http://a.example, http://b.example", "origin": "PINCITE_CORS_ORIGINS"},
+        "log_format": {"value": "text", "origin": "default"},
+        "log_level": {"value": "info", "origin": "default"},
+        "log_questions": {"value": "False", "origin": "default"},
     }
     said = pincite("info", "--settings", PORT="9003").stdout.splitlines()
     assert f"data = {pincite.data}  (PINCITE_DATA)" in said
