@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+
+from api import server
+from api.limits import Limits
 
 HEAD = b"Host: 127.0.0.1\r\n"
 QUESTION = {"query": "Which glaze was too thin?"}
@@ -249,6 +252,31 @@ def test_heads_that_are_wrong_are_refused(impatient: Server, request_: bytes, ex
         assert status(rest(connection)) == expected
 
 
+def test_a_head_without_end_takes_no_memory(impatient: Server) -> None:
+    """However much is sent, it is cut off at the limit and what is read in one go."""
+
+    def memory() -> float:
+        found = re.search(r"^process_resident_memory_bytes (\S+)$", httpx.get(f"{impatient.url}/metrics").text, re.M)
+        assert found
+        return float(found[1])
+
+    before = memory()
+    for begin in (b"GET / HTTP/1.1\r\nX: ", b"GET /", b"X" * 100):
+        with impatient.connect() as connection:
+            taken = 0
+            with suppress(ConnectionResetError, BrokenPipeError):
+                connection.sendall(begin)
+                while taken < 2**26:
+                    taken += connection.send(b"x" * 2**16)
+        assert taken < 2**24
+    assert memory() - before < 2**25
+
+
+def test_nobody_is_sent_away_unread() -> None:
+    """What is accepted in one go leaves room for those who were accepted before and are not read yet."""
+    assert Limits().connections >= 2 * server._AT_ONCE
+
+
 def test_honest_clients_work_during_a_flood(impatient: Server) -> None:
     """More half-open connections than there is room for, made again and again: those that wait longest go."""
     before = impatient.closed("crowded")
@@ -277,6 +305,15 @@ def test_a_head_is_answered_without_a_body(impatient: Server) -> None:
             connection.sendall(f"HEAD {path} HTTP/1.1\r\n".encode() + HEAD + b"\r\n")
             head, _, body = rest(connection).partition(b"\r\n\r\n")
         assert (status(head), body) == (expected, b""), path
+
+
+def test_a_head_on_a_stream_ends(impatient: Server) -> None:
+    """The events of a job that runs would go on unseen."""
+    given = {"documents": [{"text": "The second glaze was too thin. " * 1_000}] * 20, "wait": False}
+    job = httpx.post(f"{impatient.url}/v1/documents", json=given)
+    response = httpx.head(f"{impatient.url}{job.headers['location']}/events")
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["content-type"].startswith("text/event-stream")
 
 
 def test_where_all_work_the_next_is_503(narrow: Server) -> None:
@@ -318,6 +355,9 @@ def test_the_end_waits_for_nobody_that_stalls(tmp_path: Path) -> None:
         follower = stack.enter_context(server.connect())
         follower.sendall(b"GET " + f"{job.headers['location']}/events".encode() + b" HTTP/1.1\r\n" + HEAD + b"\r\n")
         follower.recv(10)
+        unread = stack.enter_context(server.connect())
+        unread.sendall((b"GET /openapi.json HTTP/1.1\r\n" + HEAD + b"\r\n") * 3)
+        unread.recv(10)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(10) in {0, -signal.SIGTERM}
     assert "Traceback" not in server.log.read_text()
