@@ -249,6 +249,8 @@ class CollectionOut(CollectionSummary):
     """One collection in full; `examples` are questions that it answers, or empty."""
 
     encoder: str | None
+    dense: str
+    pending: int
     facets: FacetsOut
     examples: list[str]
 

@@ -198,6 +198,8 @@ def collection_out(info: CollectionInfo, config: str, examples: Sequence[str]) -
     return CollectionOut(
         **dict(summary_out(info, config)),
         encoder=info.encoder,
+        dense=info.dense,
+        pending=info.pending,
         facets=FacetsOut(sources=dict(info.sources), languages=dict(info.languages), years=dict(info.years)),
         examples=list(examples),
     )
