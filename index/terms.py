@@ -2,7 +2,7 @@
 k1 = 1.2, b = 0.75, with tantivy's one-byte document lengths), and the analysis of words into terms.
 
 tantivy's float32 sums depend on the order in which it happens to add, by a few units of the last place. Scores are
-therefore told to three decimals, and those that lie so near to the middle between two that the order would decide are
+therefore told to two decimals, and those that lie so near to the middle between two that the order would decide are
 scored again, term by term, in float64. One set of passages thus gives the same scores in whatever segments it lies, as
 long as nothing was deleted: tantivy keeps deleted passages in its statistics, so a view that has any says
 `behind`, and only one built afresh is exact again.
@@ -58,9 +58,9 @@ WITHOUT_STOP_WORDS = frozenset({"ar", "el", "ro", "ta", "tr"})
 LONGEST_TERM = 80  # bytes
 CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+")
 
-DECIMALS = 3
+DECIMALS = 2
 STEP = 10.0**-DECIMALS
-ROUNDING = 2.0**-23  # relative, of one float32 operation, and twice what it can be off
+ROUNDING = 2.0**-24  # relative, the most that one float32 operation can be off
 MARGIN = 16  # candidates beyond the limit, so that the first look is mostly the last
 LOOSE = 1.2  # candidates beyond what a filter should leave
 MAX_TERMS = 256  # different terms of one question
@@ -279,7 +279,7 @@ class TermView:
         return keys, np.array([score for score, _ in hits], dtype=np.float64)
 
     def _rounded(self, weights: Mapping[str, int], keys: Keys, raw: Scores) -> Scores:
-        """Return the BM25 of each of `keys` to three decimals, whatever order tantivy's scores `raw` were added in."""
+        """Return the BM25 of each of `keys` to two decimals, whatever order tantivy's scores `raw` were added in."""
         off = raw * (len(weights) + 1) * ROUNDING
         scores: Scores = np.round(raw, DECIMALS)
         doubtful = np.round(raw - off, DECIMALS) != np.round(raw + off, DECIMALS)
