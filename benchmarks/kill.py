@@ -6,6 +6,9 @@ acknowledged must be there with the text that was sent and be found by its words
 acknowledged may be. What was under way at the kill may be there or not, but never half.
 
     python benchmarks/kill.py --rounds 20
+
+With `--calls N` a process that writes without a server is first killed N times more, each time at a random call that
+changes a file of the truth.
 """
 
 from __future__ import annotations
@@ -13,7 +16,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import http.client
+import json
 import random
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -25,6 +31,7 @@ from typing import Any
 from reporting import Bound, finish, say, table
 from service import Refused, Service, verified
 
+KILLING = Path(__file__).parents[1] / "tests" / "faults" / "killing.py"
 CLIENTS = 2
 EARLIEST_KILL, LATEST_KILL = 0.05, 4.0  # seconds after the clients begin
 SEARCHED = 10  # acknowledged documents that are searched for after a round
@@ -96,23 +103,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, help="what draws moments and texts (default: a new one, which is printed)")
-    parser.add_argument("--output", type=Path, help="write the result here as JSON")
+    parser.add_argument("--calls", type=int, default=0, help="kill that often at a random call that writes")
+    parser.add_argument("--json", "--output", dest="output", type=Path, help="write the result here")
     options = parser.parse_args()
     seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
     print(f"seed {seed}")
     maker = random.Random(seed)
     clients = [Client(f"client{place}", random.Random(maker.random())) for place in range(CLIENTS)]
     with tempfile.TemporaryDirectory() as scratch:
+        calls = list(killed_at_calls(Path(scratch) / "calls", options.calls, seed))
         rounds = list(played(Path(scratch) / "data", clients, maker, options.rounds))
     table(rounds[0].keys(), [list(row.values()) for row in rounds])
-    problems = [problem for row in rounds for problem in row["problems"]]
+    problems = [problem for row in rounds for problem in row["problems"]] + [
+        one for row in calls for one in row["faults"]
+    ]
     bounds = [
         Bound("rounds", len(rounds), least=20),
+        Bound("calls killed at", sum(row["killed"] for row in calls), least=options.calls // 2),
         Bound("rounds killed with a write under way", sum(row["under way"] > 0 for row in rounds), least=1),
         Bound("documents acknowledged", sum(row["acknowledged"] for row in rounds), least=20),
         Bound("problems", len(problems), most=0),
     ]
-    finish({"seed": seed, "rounds": rounds}, bounds, options.output)
+    finish({"seed": seed, "rounds": rounds, "calls": calls}, bounds, options.output)
+
+
+def killed_at_calls(folder: Path, count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Yield the call, whether it was reached, how many documents are there, and the faults, of each kill."""
+    command = [sys.executable, str(KILLING), str(folder), str(count), str(seed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for number, line in enumerate(process.stdout, start=1):
+            yield json.loads(line)
+            if number % 50 == 0:
+                say(f"{number} of {count} calls")
+    if process.returncode:
+        raise RuntimeError(f"{KILLING.name} ended with status {process.returncode}")
 
 
 def played(data: Path, clients: Sequence[Client], maker: random.Random, count: int) -> Iterator[dict[str, Any]]:

@@ -10,10 +10,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import apsw
 import numpy as np
 
 from index.catalog import Catalog
-from index.errors import IndexProblem
+from index.errors import Damaged, IndexProblem
+from index.reading import Reader
 from index.types import Document, NewDocument, Passage
 
 ENCODER, DIMENSION = "sha256:model-a", 16
@@ -116,15 +118,29 @@ class Expected:
 
 
 def _there(catalog: Catalog) -> dict[Name, Version]:
-    """Return all documents that are stored."""
-    there: dict[Name, Version] = {}
+    """Return all documents that are stored; raises `Damaged`."""
     with catalog._store.reading() as reader:
-        number = reader.number("default")
-        assert number is not None
-        for name in reader.document_ids(number):
-            stored = reader.stored(number, name)
-            there[name] = version(stored.info.fingerprint, stored.vectors)
+        there, damaged = documents(reader)
+    if damaged:
+        raise Damaged("a document cannot be read")
     return there
+
+
+def documents(reader: Reader) -> tuple[dict[Name, Version], bool]:
+    """Return the documents that can be read, and whether there are some that cannot."""
+    there: dict[Name, Version] = {}
+    damaged = False
+    number = reader.number("default")
+    assert number is not None
+    for name in reader.document_ids(number):
+        try:
+            stored = reader.stored(number, name)
+        except (apsw.Error, Damaged):
+            damaged = True
+            continue
+        assert stored.as_document().fingerprint == stored.info.fingerprint, name
+        there[name] = version(stored.info.fingerprint, stored.vectors)
+    return there, damaged
 
 
 def _unfound(catalog: Catalog) -> list[str]:
