@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +65,18 @@ def opened(place: Place) -> Views:
     return views
 
 
-def rebuilt(place: Place) -> Views:
-    """Return views made from the truth alone; those on disk stay until `keep` names the new ones."""
+def rebuilt(place: Place, stopping: Callable[[], bool] = lambda: False, *, dense: bool = True) -> Views:
+    """Return views made from the truth alone; those on disk stay until `keep` names the new ones.
+
+    Without `dense` that view is empty: whoever has a good one spares the memory of a second.
+
+    Raises `Unavailable` as soon as `stopping` says so: a large term view takes long to build.
+    """
     place.folder.mkdir(parents=True, exist_ok=True)
     with place.store.reading() as reader:
         token = reader.token(place.collection)
-        return _state(place, reader, token, _loaded_dense(place, reader), _built_terms(place, reader))
+        vectors = _loaded_dense(place, reader) if dense else DenseView(place.dimension)
+        return _state(place, reader, token, vectors, _built_terms(place, reader, stopping))
 
 
 def caught_up(place: Place, views: Views) -> Views:
@@ -116,14 +122,21 @@ def _loaded_dense(place: Place, reader: Reader) -> DenseView:
     return DenseView(place.dimension).changed((), keys.to_array(), vectors)
 
 
-def _built_terms(place: Place, reader: Reader) -> TermView:
+def _built_terms(place: Place, reader: Reader, stopping: Callable[[], bool] = lambda: False) -> TermView:
     """Return a term view of all passages in the truth, in a folder of its own."""
     folder = place.folder / f"terms-{uuid.uuid4().hex}"
     try:
-        return TermView.build(folder, reader.indexed(place.collection))
+        return TermView.build(folder, _until(stopping, reader.indexed(place.collection)))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # so that trying again on a full disk does not fill it further
         raise
+
+
+def _until(stopping: Callable[[], bool], rows: Iterable[Indexed]) -> Iterator[Indexed]:
+    for row in rows:
+        if stopping():
+            raise Unavailable("The collection is closing; its views are made when it is opened again.")
+        yield row
 
 
 def _terms_on_disk(place: Place, reader: Reader) -> TermView | None:

@@ -143,7 +143,12 @@ class Collection:
         """Make both views answer as if they had just been made from the truth."""
         with self._compacting:
             if self._views.terms.deleted:
-                self._rebuild()
+                fresh = catch_up.rebuilt(self._place, self._closing.is_set, dense=False)
+                with self._writing:
+                    self._catch_up()
+                    fresh = catch_up.caught_up(self._place, fresh)
+                    catch_up.keep(self._place, fresh)
+                    self._views = replace(fresh, dense=self._views.dense)
             with self._writing:
                 self._views = replace(self._views, dense=self._views.dense.compacted())
 
@@ -153,7 +158,7 @@ class Collection:
             self._rebuild()
 
     def _rebuild(self) -> None:
-        fresh = catch_up.rebuilt(self._place)
+        fresh = catch_up.rebuilt(self._place, self._closing.is_set)
         with self._writing:
             self._publish(fresh)
 

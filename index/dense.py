@@ -200,6 +200,8 @@ class DenseView:
 
     def compacted(self) -> DenseView:
         """Return the view in one segment, without what was deleted."""
+        if len(self.segments) == 1 and self.segments[0].alive.all():
+            return self
         return DenseView(self.dimension, (_merged(self.segments),)) if self.count else DenseView(self.dimension)
 
     def top(self, vector: Vectors, limit: int, allowed: KeySet | None = None) -> Top:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -327,3 +330,21 @@ def test_a_dropped_collection_is_gone_for_those_who_hold_it(catalog: Catalog, ma
             use()
     catalog.create("x")
     assert catalog.collection("x").info().documents == 0
+
+
+def test_a_view_with_deletions_is_opened_as_it_is_and_tidied_later(tmp_path: Path, maker) -> None:
+    """Opening waits for no rebuild, closing ends the one that waits, and the background makes scores exact again."""
+    with maker.open(tmp_path) as catalog:
+        collection = catalog.collection("default")
+        collection.add([maker.document(f"d{number}", maker.words(5)) for number in range(40)])
+        collection.delete(["d7"])
+        assert collection.info().pending == 1
+    with maker.open(tmp_path) as catalog:
+        collection = catalog.collection("default")
+        assert collection.info().pending == 1
+        deadline = time.monotonic() + 60
+        while collection.info().pending and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert collection.info().pending == 0
+        assert not collection.problems()
+        assert collection.search(maker.vector(), "word1", limit=50).degraded == ()
