@@ -17,7 +17,7 @@ import numpy as np
 from index import manifest
 from index.dense import DenseView
 from index.errors import Unavailable, unwritable
-from index.keys import Keys
+from index.keys import Keys, KeySet
 from index.reading import Change, Indexed, Reader
 from index.store import Store
 from index.terms import VERSION, TermView
@@ -157,7 +157,7 @@ def _terms_on_disk(place: Place, reader: Reader) -> TermView | None:
 
 def _added_vectors(place: Place, reader: Reader, changes: Iterable[Change]) -> tuple[Keys, Vectors]:
     """Return keys and vectors that the changes brought and that are still there."""
-    parts = [reader.vectors(place.collection, place.dimension, change.added) for change in changes if change.added]
+    parts = [reader.vectors(place.collection, place.dimension, keys) for keys in _runs(changes)]
     keys = [np.zeros(0, np.int64), *(part.to_array() for part, _ in parts)]
     vectors = [np.zeros((0, place.dimension), np.float32), *(part for _, part in parts)]
     return np.concatenate(keys), np.concatenate(vectors)
@@ -165,9 +165,15 @@ def _added_vectors(place: Place, reader: Reader, changes: Iterable[Change]) -> t
 
 def _added_rows(place: Place, reader: Reader, changes: Iterable[Change]) -> Iterator[Indexed]:
     """Yield the passages that the changes brought and that are still there."""
-    for change in changes:
-        if change.added:
-            yield from reader.indexed(place.collection, change.added)
+    for keys in _runs(changes):
+        yield from reader.indexed(place.collection, keys)
+
+
+def _runs(changes: Iterable[Change]) -> Iterator[range]:
+    """Yield what the changes added as few ranges: documents that were written together have adjoining keys."""
+    added = KeySet.of(change.added for change in changes)
+    for start, stop in zip(added.starts.tolist(), added.stops.tolist(), strict=True):
+        yield range(start, stop)
 
 
 def _remove_leftovers(place: Place, views: Views) -> None:

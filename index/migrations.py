@@ -174,7 +174,12 @@ CREATE INDEX file_document_id ON file_document (document_id);
 CREATE INDEX job_result_document ON job_result (result ->> 'id') WHERE result ->> 'id' IS NOT NULL;
 """
 
-STEPS = (M001, M002, M003)
+M004 = """
+-- Views catch up by ranges of passage keys; without this each range reads every document.
+CREATE INDEX document_passages ON document (collection, first_passage);
+"""
+
+STEPS = (M001, M002, M003, M004)
 
 
 def migrate(connection: apsw.Connection) -> bool:
