@@ -91,8 +91,9 @@ class Store:
     def close(self) -> None:
         """Close every connection, the last of which empties the WAL; no thread may be reading or writing."""
         self._closing.set()
-        if self._eraser is not None:
-            self._eraser.join()
+        eraser = self._eraser  # which sets it to None when it has done its work
+        if eraser is not None:
+            eraser.join()
         for connection in list(self._open):
             connection.close()
 
