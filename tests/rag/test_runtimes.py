@@ -117,3 +117,24 @@ def test_a_cache_that_cannot_be_written_is_said(folder: Path, tmp_path: Path) ->
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelUnavailable, match="PINCITE_CACHE"):
         choose.prepared(folder, "0" * 64, tmp_path / "file")
+
+
+TOGETHER = """
+import os, sys, threading
+import rag.runtimes.fast as fast
+sys.setswitchinterval(1e-6)
+gate = threading.Barrier(6)
+def use():
+    gate.wait()
+    fast.openvino.Type.i64.to_dtype()
+threads = [threading.Thread(target=use, daemon=True) for _ in range(6)]
+for one in threads: one.start()
+for one in threads: one.join(20)
+os._exit(any(one.is_alive() for one in threads))
+"""
+
+
+def test_first_uses_at_once_do_not_wait_for_each_other() -> None:
+    """Threads that meet the binding's table of types together; without the first use in fast.py most runs hang."""
+    done = subprocess.run([sys.executable, "-c", TOGETHER], cwd=ROOT)
+    assert done.returncode == 0
