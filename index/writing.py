@@ -155,13 +155,14 @@ class Writer(Reader):
 
 
 # What else names a document, and goes with it. A file with a document that is gone has to be read again anyway.
+# The `+` keeps SQLite from looking through all files of the collection.
 TRACES = (
     """
-DELETE FROM file WHERE collection = ?1 AND key IN (SELECT file FROM file_document WHERE document_id = ?2)
+DELETE FROM file WHERE +collection = ?1 AND key IN (SELECT file FROM file_document WHERE document_id = ?2)
 """,
     """
 UPDATE job_result SET result = json_set(result, '$.id', NULL, '$.file', NULL) WHERE result ->> 'id' = ?2
-AND job IN (SELECT j.key FROM job j JOIN collection c ON c.name = j.state ->> 'collection' WHERE c.id = ?1)
+AND EXISTS (SELECT 1 FROM job j JOIN collection c ON c.name = j.state ->> 'collection' WHERE j.key = job AND c.id = ?1)
 """,
 )
 

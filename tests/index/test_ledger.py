@@ -105,3 +105,21 @@ def test_answers_are_kept_for_their_time_and_their_number(ledger: Ledger) -> Non
     other = replace(answer, status=201)
     ledger.keep_answer("c", other, at=9, not_before=5, most=2)
     assert [ledger.answer(key, 0) for key in "bc"] == [None, other]
+
+
+def test_a_deleted_document_goes_from_the_results_of_jobs(ledger: Ledger, catalog: Catalog, maker) -> None:
+    """Its id and its file's name do; results of other documents and of other collections stay as they are."""
+    catalog.create("other")
+    for number, name in enumerate(("default", "other")):
+        job = ledger.add_job(f"job_{number}", json.dumps({"collection": name}), [])
+        results = [json.dumps({"id": one, "file": f"{one}.txt", "status": "added"}) for one in "ab"]
+        ledger.save_job(replace(job, results=2), results)
+    collection = catalog.collection("default")
+    collection.add([maker.document("a", "words")])
+    collection.delete(["a", "never there"])
+    kept = [[json.loads(one) for one in ledger.job_results(f"job_{number}", 0, 10)] for number in range(2)]
+    assert [[(one["id"], one["file"]) for one in of_job] for of_job in kept] == [
+        [(None, None), ("b", "b.txt")],
+        [("a", "a.txt"), ("b", "b.txt")],
+    ]
+    assert {one["status"] for of_job in kept for one in of_job} == {"added"}
