@@ -17,8 +17,8 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402  after the line above
 
-# The binding makes its table of types at the first use: one thread holds the table and waits for the interpreter's lock,
-# another holds that lock and waits for the table, and both do so for ever. So the first use is here, on one thread.
+# The binding makes its table of types at the first use: one thread makes it and waits for the interpreter's lock while
+# another holds that lock and waits for the table, both for ever. So the first use is here, on one thread.
 openvino.Type.i64.to_dtype()
 
 PRECISIONS = {"openvino-f32": "f32", "openvino-bf16": "bf16", "openvino-f16": "f16"}
