@@ -31,7 +31,8 @@ class Writer(Reader):
         return bool(self._connection.changes())
 
     def drop(self, collection: int) -> None:
-        """Remove a collection with all that it holds."""
+        """Remove a collection with all that it holds, and with what the reports of jobs say of it."""
+        self.sql(REPORTS, collection)
         self.sql("DELETE FROM collection WHERE id = ?", collection)
 
     def bind(self, collection: int, encoder: str, dimension: int) -> None:
@@ -153,6 +154,11 @@ class Writer(Reader):
             *(dates.now(), secrets.token_hex(8)),
         )
 
+
+REPORTS = """
+UPDATE job_result SET result = json_set(result, '$.id', NULL, '$.file', NULL)
+WHERE job IN (SELECT j.key FROM job j JOIN collection c ON c.name = j.state ->> 'collection' WHERE c.id = ?1)
+"""
 
 # What else names a document, and goes with it. A file with a document that is gone has to be read again anyway.
 # The `+` keeps SQLite from looking through all files of the collection.

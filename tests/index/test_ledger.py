@@ -108,7 +108,7 @@ def test_answers_are_kept_for_their_time_and_their_number(ledger: Ledger) -> Non
 
 
 def test_a_deleted_document_goes_from_the_results_of_jobs(ledger: Ledger, catalog: Catalog, maker) -> None:
-    """Its id and its file's name do; results of other documents and of other collections stay as they are."""
+    """Its id and its file's name do, and other results stay as they are; with a collection those of all go."""
     catalog.create("other")
     for number, name in enumerate(("default", "other")):
         job = ledger.add_job(f"job_{number}", json.dumps({"collection": name}), [])
@@ -123,3 +123,5 @@ def test_a_deleted_document_goes_from_the_results_of_jobs(ledger: Ledger, catalo
         [("a", "a.txt"), ("b", "b.txt")],
     ]
     assert {one["status"] for of_job in kept for one in of_job} == {"added"}
+    catalog.drop("other")
+    assert {json.loads(one)["id"] for one in ledger.job_results("job_1", 0, 10)} == {None}
