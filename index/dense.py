@@ -80,7 +80,7 @@ class Codes:
         if mask is None and depth <= QUICK:
             return cast(Keys, self.scanned.search(vector[np.newaxis], depth)[1][0])
         bits = None if mask is None else np.packbits(mask, bitorder="little")
-        parameters = faiss.RaBitQSearchParameters(sel=bits if bits is None else faiss.IDSelectorBitmap(bits), qb=8)  # type: ignore[call-arg,arg-type]
+        parameters = faiss.RaBitQSearchParameters(sel=bits if bits is None else faiss.IDSelectorBitmap(bits), qb=4)  # type: ignore[call-arg,arg-type]
         return cast(Keys, self.filtered.search(vector[np.newaxis], depth, params=parameters)[1][0])
 
 

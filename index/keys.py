@@ -6,13 +6,14 @@ Keys are the integers that the truth gives to passages; they are never reused an
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Keys: TypeAlias = NDArray[np.int64]
+REMEMBERED = 16  # arrays of keys that a set knows its part of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class KeySet:
 
     starts: Keys
     stops: Keys
+    # What `among` found for an array of keys; the array is kept too, so that no other one can get its identity.
+    _among: dict[int, tuple[Keys, NDArray[np.bool_]]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, ranges: Iterable[range]) -> KeySet:
@@ -53,11 +56,16 @@ class KeySet:
         return within
 
     def among(self, keys: Keys) -> NDArray[np.bool_]:
-        """Return what `contains` does, for `keys` that are ascending: quicker where they are many."""
+        """Return what `contains` does, for `keys` that are ascending: quicker where they are many, and remembered."""
+        known = self._among.get(id(keys))
+        if known is not None and known[0] is keys:
+            return known[1]
         steps = np.zeros(len(keys) + 1, dtype=np.int32)
         np.add.at(steps, np.searchsorted(keys, self.starts), 1)
         np.add.at(steps, np.searchsorted(keys, self.stops), -1)
         inside: NDArray[np.bool_] = np.cumsum(steps[:-1]) > 0
+        if len(self._among) < REMEMBERED:
+            self._among[id(keys)] = keys, inside
         return inside
 
     def to_array(self) -> Keys:
