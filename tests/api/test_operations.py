@@ -125,7 +125,7 @@ def test_info_tells_versions_model_runtime_limits_and_counts(client: TestClient)
     assert info["name"] == "pincite"
     assert {"python", "faiss-cpu", "tantivy", "apsw"} <= set(info["versions"])
     assert info["model"]["dimension"] == 64
-    assert info["runtime"]["encoder"] == "HashingEncoder"
+    assert info["runtime"]["encoder"] == "hashing"
     assert ".pdf" in info["formats"]["suffixes"]
     assert info["counts"] == {"collections": 1, "documents": 3, "passages": 3}
     assert info["config"] == client.post("/v1/ask", json={"query": "x"}).json()["snapshot"]["config"]
