@@ -6,6 +6,7 @@ No file is a stranger's. Each maker returns the bytes of one file.
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -129,7 +130,9 @@ def rst() -> bytes:
 SAMPLES: Mapping[str, Callable[[], bytes]] = {
     ".docx": docx,
     ".pptx": pptx,
+    ".pptm": pptx,
     ".xlsx": xlsx,
+    ".xlsm": xlsx,
     ".epub": epub,
     ".eml": eml,
     ".mbox": mbox,
@@ -170,6 +173,14 @@ def lying_bomb(data: bytes) -> bytes:
         whole[at : at + 4] = (100).to_bytes(4, "little")
         at = whole.find(size, at)
     return bytes(whole)
+
+
+def strict(data: bytes) -> bytes:
+    """Return an Office document with the namespaces of ISO 29500 Strict."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    usual = re.compile(rb"http://schemas.openxmlformats.org/(officeDocument|[a-z]+ml)/2006/")
+    return zipped({name: usual.sub(rb"http://purl.oclc.org/ooxml/\1/", content) for name, content in members.items()})
 
 
 def encrypted(data: bytes) -> bytes:

@@ -1,12 +1,14 @@
-"""PPTX by python-pptx: a slide is a page under its title; text, tables and the speaker's notes."""
+"""PPTX by python-pptx: a slide is a page under its title; text, tables, diagrams and the speaker's notes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from lxml import etree
+
 from rag.errors import NoText
-from rag.loaders.office import properties
+from rag.loaders.office import OPC_PARSER, properties
 from rag.loaders.source import Source, is_blank
 from rag.loaders.written import Written
 from rag.loaders.zipped import broken, repacked, unpacked
@@ -14,6 +16,7 @@ from rag.types import LoadedDocument
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 _GROUPS_DEEP = 50
+_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 
 
 def load_pptx(source: Source) -> Iterator[LoadedDocument]:
@@ -49,7 +52,7 @@ def load_pptx(source: Source) -> Iterator[LoadedDocument]:
 def _slide(slide: Any, number: int, written: Written) -> bool:
     """Write a slide; returns whether it holds any text."""
     title = slide.shapes.title
-    words = "" if title is None else title.text_frame.text
+    words = title.text_frame.text if title is not None and title.has_text_frame else ""
     written.page()
     written.heading(f"Slide {number}" if is_blank(words) else words, 1)
     before = len(written.text)
@@ -60,6 +63,10 @@ def _slide(slide: Any, number: int, written: Written) -> bool:
             written.table([cell.text_frame.text for cell in row.cells] for row in shape.table.rows)
         elif shape.has_text_frame:
             written.block(shape.text_frame.text.replace("\v", "\n"))
+    for relation in slide.part.rels.values():
+        if relation.reltype.endswith("/diagramData") and not relation.is_external:
+            for paragraph in etree.fromstring(relation.target_part.blob, OPC_PARSER).iter(f"{_A}p"):
+                written.block("".join(run.text or "" for run in paragraph.iter(f"{_A}t")), gap="\n")
     if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
         notes = slide.notes_slide.notes_text_frame.text
         written.block("" if is_blank(notes) else f"Notes: {notes}")

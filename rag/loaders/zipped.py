@@ -6,6 +6,7 @@ is kept by name only: nothing here reads it.
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,8 @@ _MEDIA_SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".gif", ".emf", ".wmf", ".tif", ".tiff", ".bmp", ".webp", ".mp3", ".mp4", ".m4a", ".wav",
     ".avi", ".mov", ".wmv", ".ttf", ".otf", ".woff", ".woff2", ".odttf", ".bin", ".ico", ".wdp",
 )  # fmt: skip
+# "Strict" files, which Office can write too, differ in their namespaces, and the libraries know the others only.
+_STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/([a-zA-Z]+)/")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 
@@ -66,6 +69,7 @@ def repacked(members: Mapping[str, bytes], kind: str) -> BytesIO:
         for name, content in members.items():
             if name.endswith((".xml", ".rels", ".vml")):
                 refuse_entities(content, kind)
+                content = _STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006/", content)
             archive.writestr(zipfile.ZipInfo(name), content)
     packed.seek(0)
     return packed

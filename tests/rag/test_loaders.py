@@ -46,8 +46,8 @@ MEDIA_TYPES = {
     ".log": "text/plain",
     ".xhtml": "text/html",
     ".docx": docx.MEDIA_TYPE,
-    ".pptx": pptx.MEDIA_TYPE,
-    ".xlsx": xlsx.MEDIA_TYPE,
+    **dict.fromkeys((".pptx", ".pptm"), pptx.MEDIA_TYPE),
+    **dict.fromkeys((".xlsx", ".xlsm"), xlsx.MEDIA_TYPE),
     ".epub": epub.MEDIA_TYPE,
     ".eml": "message/rfc822",
     ".mbox": "message/rfc822",
@@ -56,8 +56,9 @@ MEDIA_TYPES = {
     ".rst": "text/x-rst",
 }
 HEADINGS = {".md": 2, ".markdown": 1, ".html": 2, ".htm": 2, ".xhtml": 2, ".pdf": 3, ".docx": 3, ".pptx": 2}
-HEADINGS |= {".xlsx": 1, ".epub": 2, ".rst": 2}
-BINARY = (".pdf", ".gz", *samples.PACKED)
+HEADINGS |= {".pptm": 2, ".xlsx": 1, ".xlsm": 1, ".epub": 2, ".rst": 2}
+PACKED = (*samples.PACKED, ".pptm", ".xlsm")
+BINARY = (".pdf", ".gz", *PACKED)
 
 every_sample = pytest.mark.parametrize("name", SAMPLES)
 
@@ -122,7 +123,7 @@ def test_a_sample_is_loaded_with_media_type_and_encoding(name):
     check(document)
     assert document.media_type == MEDIA_TYPES.get(Path(name).suffix, "application/json")
     assert document.media_type in supported_media_types()
-    assert document.encoding == (None if name.endswith((".pdf", *samples.PACKED)) else "utf-8")
+    assert document.encoding == (None if name.endswith((".pdf", *PACKED)) else "utf-8")
 
 
 @every_sample

@@ -8,6 +8,8 @@ from docx import Document
 from docx.oxml import parse_xml
 from openpyxl import Workbook
 from pptx import Presentation
+from pptx.opc.package import Part
+from pptx.opc.packuri import PackURI
 from pptx.util import Inches
 
 from benchmarks import samples
@@ -15,6 +17,7 @@ from rag.errors import LoadProblem, NoText
 from rag.loaders import load
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+A = "http://schemas.openxmlformats.org/drawingml/2006/main"
 TABLE = (
     "- Harbour | Range | Day\n"
     "- Harbour: Brest | Range: 6.1 | Day: 2025-08-26\n"
@@ -41,6 +44,14 @@ def test_the_fields_are_those_of_the_file(suffix):
     document = one(samples.SAMPLES[suffix](), "a" + suffix)
     assert (document.title, document.published, document.language) == ("All tides", "2025-08-26", "en-GB")
     assert document.metadata["author"] == "Ada"
+
+
+@pytest.mark.parametrize("suffix", [".docx", ".pptx", ".xlsx"])
+def test_a_strict_file_is_read_like_any_other(suffix):
+    """Office can write ISO 29500 Strict, whose namespaces the libraries do not know."""
+    usual = one(samples.SAMPLES[suffix](), "a" + suffix)
+    strict = one(samples.strict(samples.SAMPLES[suffix]()), "a" + suffix)
+    assert (strict.text, strict.headings, strict.title) == (usual.text, usual.headings, usual.title)
 
 
 def test_a_docx_keeps_headings_lists_and_rows():
@@ -99,6 +110,16 @@ def test_groups_on_a_slide_are_read():
     group.shapes.add_textbox(Inches(1), Inches(1), Inches(1), Inches(1)).text_frame.text = "inner"
     slide.shapes.add_textbox(Inches(1), Inches(2), Inches(1), Inches(1)).text_frame.text = "outer"
     assert one(saved(made), "a.pptx").text == "Slide 1\n\ninner\n\nouter"
+
+
+def test_the_words_of_a_diagram_are_read():
+    """SmartArt lies in a part of its own; what is no picture has its words on the slide."""
+    made = Presentation()
+    slide = made.slides.add_slide(made.slide_layouts[6])
+    words = f'<d xmlns:a="{A}"><a:p><a:r><a:t>Moon</a:t></a:r></a:p><a:p><a:r><a:t>Sun</a:t></a:r></a:p></d>'
+    part = Part(PackURI("/ppt/diagrams/data1.xml"), "application/xml", slide.part.package, words.encode())
+    slide.part.relate_to(part, "http://schemas.openxmlformats.org/officeDocument/2006/relationships/diagramData")
+    assert one(saved(made), "a.pptx").text == "Slide 1\nMoon\nSun"
 
 
 def test_slides_without_text_say_so():
