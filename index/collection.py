@@ -339,6 +339,7 @@ class _Legs:
         self._limit = limit
         self._allowed = allowed
         self._located: dict[int, Located] = {}
+        self._seen: set[int] = set()  # keys that were looked up, those that are gone too
 
     def joined(self, vector: Vectors | None, words: str | None) -> list[Hit]:
         """Return the hits of both legs ordered by (document id, start)."""
@@ -366,7 +367,9 @@ class _Legs:
         while True:
             found = top(count)
             keys = found.keys.tolist()
-            self._located.update(self._reader.located(keys))
+            unseen = [key for key in keys if key not in self._seen]
+            self._located.update(self._reader.located(unseen))
+            self._seen.update(unseen)
             scores = dict(zip(keys, found.scores.tolist(), strict=True))
             ranked = sorted(
                 (key for key in keys if key in self._located), key=lambda key: (-scores[key], self._order(key))

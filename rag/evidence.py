@@ -104,8 +104,8 @@ def highlights(text: str, spans: Sequence[Span], words: Words, language: str | N
     asked = words.asked(language)
     needs = [holds for asks, holds in _NEEDS if asks.search(words.question)]
     sentences = [text[span.start : span.end] for span in spans]
-    found = [(word.start(), word.end(), _terms(word[0], language)) for word in _WORD.finditer(text)]
-    matched = [(start, end, asked.keys() & terms) for start, end, terms in found if not asked.keys().isdisjoint(terms)]
+    sought = {word: asked.keys() & _terms(word, language) for word in set(_WORD.findall(text))}
+    matched = [(word.start(), word.end(), sought[word[0]]) for word in _WORD.finditer(text) if sought[word[0]]]
     held = [_held(matched, span, asked) for span in spans]
     scores = [
         held[at]
