@@ -99,9 +99,13 @@ class _Worker:
             if size > _ANSWER_LIMIT:
                 raise _Late
 
+    def kill(self) -> None:
+        """Kill the process."""
+        self._process.kill()
+
     def end(self) -> None:
         """Kill the process and close the pipes."""
-        self._process.kill()
+        self.kill()
         self._process.wait()
         self._input.close()
         self._output.close()
@@ -153,6 +157,7 @@ class Parser:
         self._code = code.format(memory, idle)
         self._places = threading.BoundedSemaphore(WORKERS)
         self._idle: list[_Worker] = []
+        self._busy: set[_Worker] = set()
         self._lock = threading.Lock()
 
     def load(self, data: bytes, *, name: str, media_type: str | None = None) -> Iterator[LoadedDocument | FailedRow]:
@@ -177,6 +182,12 @@ class Parser:
         for one in ended:
             one.end()
 
+    def abandon(self) -> None:
+        """End every worker, those that read a file too: nobody waits for it any more."""
+        self.close()
+        for one in [*self._busy]:
+            one.kill()
+
     def _read(self, source: Source, media_type: str) -> list[LoadedDocument | FailedRow]:
         mib = len(source.data) >> 20
         seconds = max(self._seconds, min(self._seconds + SECONDS_PER_MIB * mib, SECONDS_MOST))
@@ -192,10 +203,12 @@ class Parser:
         """Return the messages of a worker and how it went; a worker that is still good is kept."""
         with self._lock:
             one = self._idle.pop() if self._idle else None
+            self._busy |= {one} if one else set()
         used = one is not None
         good = False
         try:
             one = one or _Worker(self._code)
+            self._busy.add(one)
             messages, last = one.read(source, media_type, seconds)
             good = last["done"] != "memory" and last["peak"] < _GROWN
             return messages, last["done"]
@@ -207,6 +220,8 @@ class Parser:
         except OSError as error:
             raise LoadProblem(f"No process could be started to read the file ({error}): add it again later.") from error
         finally:
+            if one:
+                self._busy.discard(one)
             if one and good:
                 with self._lock:
                     self._idle.append(one)
@@ -217,11 +232,11 @@ class Parser:
 
 
 def _reason(code: int | None) -> str:
-    if code and code < 0:
-        return signal.Signals(-code).name
-    return f"status {code}"
+    if code is None or code >= 0:
+        return f"status {code}"
+    return signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
 
 
 _shared = Parser()
 load = _shared.load
-atexit.register(_shared.close)
+atexit.register(_shared.abandon)

@@ -51,7 +51,7 @@ def main(memory: int, idle: float, read: Callable[..., Any] = load) -> int:
         _deadline(request[0]["seconds"])
         done = _answer(answers, *request, read)
         _deadline(0)
-        _send(answers, {"done": done, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss})
+        _send(answers, {"done": done, "peak": _peak()})
         if done == "memory":
             break
     return 0
@@ -107,6 +107,11 @@ def _limit(memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _peak() -> int:
+    """Return the most memory that was ever in use, in KiB; macOS counts bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> (10 if sys.platform == "darwin" else 0)
 
 
 def _deadline(seconds: float) -> None:

@@ -250,6 +250,24 @@ os._exit(0)
     assert gone(busy)
 
 
+def test_a_program_that_ends_takes_its_busy_readers_along():
+    """Nobody waits for what they read."""
+    script = f"""
+import sys, threading, time
+sys.path.insert(0, {str(ROOT)!r})
+from rag import parsing
+one = parsing.Parser(seconds=600, code={UNRULY!r})
+parsing.atexit.register(one.abandon)
+list(one.load(b"<p>a</p>", name="a.html"))
+print(one._idle[0]._process.pid, flush=True)
+threading.Thread(target=lambda: list(one.load(b"loop", name="a.html")), daemon=True).start()
+while one._idle:
+    time.sleep(0.01)
+"""
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert gone(int(told))
+
+
 def test_a_reader_imports_nothing_heavy():
     """Neither what encodes and indexes nor what serves, whatever the file."""
     code = (
