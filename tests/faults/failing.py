@@ -14,11 +14,13 @@ import pytest
 from disk import Call, Disk, error
 from workload import Expected, opened, work
 
+from index import store
 from index.catalog import Catalog
 from index.errors import StorageFull, Unavailable
 
+store.ERASE_SECONDS, store.WAL_PAGES = 0.02, 60  # so that checkpoints fail too
 STEPS = 4
-LATEST = 120  # call
+LATEST = 80  # call
 DISK = Disk(lambda call: None)  # the one of this process, there before anything is opened; nothing fails at first
 
 
@@ -78,7 +80,7 @@ def distrusting(folder: Path, seed: int, rounds: int, times: int | None) -> tupl
     maker, expected, failed, refused = random.Random(seed), Expected(), 0, 0
     for number in range(rounds):
         with opened(folder) as catalog:
-            DISK.watch = watch = _from(maker.randrange(1, 12), unsynced, times, kind="sync")
+            DISK.watch = watch = _from(maker.randrange(1, 7), unsynced, times, kind="sync")
             try:
                 _work(catalog, maker, expected, f"s{number}s")
             except Unavailable:
