@@ -192,20 +192,18 @@ def test_every_format_is_told() -> None:
 
 def test_every_limit_of_a_format_is_told() -> None:
     """As the sections state them."""
-    pages, of_html = (" ".join(section(FORMATS, title).split()) for title in ("## PDF", "## HTML"))
-    assert f"{pdf.PAGE_LIMIT:,} pages or {pdf.TEXT_LIMIT >> 20} Mi characters" in pages
-    of_packed, of_readers = (
-        section(FORMATS, "## Packed formats"),
-        section(FORMATS, "## Readers in processes of their own"),
-    )
+
+    def told(title: str) -> str:
+        return " ".join(section(FORMATS, f"## {title}").split())
+
+    of_packed, of_readers = told("Packed formats"), told("Readers in processes of their own")
+    assert f"{pdf.PAGE_LIMIT:,} pages or {pdf.TEXT_LIMIT >> 20} Mi characters" in told("PDF")
     assert f"{zipped.UNPACKED_LIMIT >> 20} MiB without media, {zipped.MEMBER_LIMIT:,}" in of_packed
     assert f"{parsing.MEMORY >> 30} GiB of memory and {parsing.SECONDS} seconds" in of_readers
     assert f"{parsing.SECONDS_PER_MIB} more for each MiB of its size up to {parsing.SECONDS_MOST}." in of_readers
-    assert f"more than {written.TEXT_LIMIT >> 20} Mi characters" in " ".join(
-        section(FORMATS, "## Office: DOCX, PPTX, XLSX").split()
-    )
-    assert f"{html.SIZE_LIMIT >> 20} Mi characters" in of_html
-    of_rows = " ".join(section(FORMATS, "## JSON and JSON Lines").split())
+    assert f"more than {written.TEXT_LIMIT >> 20} Mi characters" in told("Office: DOCX, PPTX, XLSX")
+    assert f"{html.SIZE_LIMIT >> 20} Mi characters" in told("HTML")
+    of_rows = told("JSON and JSON Lines")
     assert f"a line of {packed.ROW_LIMIT >> 20} MiB; a `.json` of {packed.WHOLE_LIMIT >> 20} MiB" in of_rows
     assert f"{packed.UNPACKED_LIMIT >> 30} GiB unpacked" in of_rows
     assert f"more than {json_rows._DEPTH} deep" in of_rows
