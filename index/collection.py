@@ -265,7 +265,7 @@ class Collection:
 
     def search(
         self,
-        vector: Vectors | None,
+        vector: Vectors | Callable[[], Vectors] | None,
         words: str | None,
         *,
         limit: int,
@@ -275,20 +275,23 @@ class Collection:
     ) -> Found:
         """Return the `limit` best passages by vector and the `limit` best by words, joined, in documents that match.
 
-        `vector` is a float32 unit vector of shape (dimension,); it and `words` may each be None. Ties within a leg go
+        `vector` is a float32 unit vector of shape (dimension,), or what gives one when it is there: words are looked
+        for meanwhile. It and `words` may each be None. Ties within a leg go
         by document id, then by start. The terms of `count`, stop words cut, are counted over the whole collection in
         the same state of the views, so that what is decided by them belongs to the snapshot. Raises `FilterInvalid`,
         `Behind`, `TokenInvalid`, `EncoderMismatch`.
         """
         tree = parse(filter)
         views = self._views
-        if vector is not None:
-            self._require_comparable(vector)
         with self._reading() as reader:
             self._require_reached(reader, views, at_least)
             documents, allowed = (views.documents, None) if tree is None else self._allowed(reader, filter, tree)
             legs = _Legs(reader, views, limit, allowed)
-            hits = legs.joined(vector, words)
+            lexical = legs.lexical(words)
+            made = vector() if callable(vector) else vector
+            if made is not None:
+                self._require_comparable(made)
+            hits = legs.joined(made, lexical)
         passages = views.passages if allowed is None else len(allowed)
         frequencies = {} if count is None else views.terms.frequencies(question_terms(count, views.languages))
         behind = views.terms.deleted and not (words is None and count is None)
@@ -341,15 +344,18 @@ class _Legs:
         self._located: dict[int, Located] = {}
         self._seen: set[int] = set()  # keys that were looked up, those that are gone too
 
-    def joined(self, vector: Vectors | None, words: str | None) -> list[Hit]:
+    def lexical(self, words: str | None) -> dict[int, float]:
+        """Return the keys of the best by words with their scores, best first."""
+        if words is None:
+            return {}
+        terms = question_terms(words, self._views.languages)
+        return self._leg(lambda count: self._views.terms.top(terms, count, self._allowed))
+
+    def joined(self, vector: Vectors | None, lexical: Mapping[int, float]) -> list[Hit]:
         """Return the hits of both legs ordered by (document id, start)."""
         dense: dict[int, float] = {}
-        lexical: dict[int, float] = {}
         if vector is not None:
             dense = self._leg(lambda count: self._views.dense.top(vector, count, self._allowed))
-        if words is not None:
-            terms = question_terms(words, self._views.languages)
-            lexical = self._leg(lambda count: self._views.terms.top(terms, count, self._allowed))
         exact = dense if vector is None else {**self._views.dense.scores(vector, [*lexical]), **dense}
         dense_ranks = {key: rank for rank, key in enumerate(dense, start=1)}
         lexical_ranks = {key: rank for rank, key in enumerate(lexical, start=1)}

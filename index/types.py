@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,8 +121,7 @@ class DocumentInfo:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class PassageRef:
+class PassageRef(NamedTuple):  # of these and of hits there are hundreds a question, and a tuple is made quickest
     """Names a passage of one version of a document; a reference whose digest no longer matches finds nothing."""
 
     document_id: str
@@ -135,8 +134,7 @@ class PassageRef:
         return f"{self.document_id}:{self.ordinal}"
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A candidate of either leg with both raw scores where known, and its rank (from 1) in each leg that found it."""
 
     ref: PassageRef

@@ -112,12 +112,8 @@ class ModelEncoder:
         return self._threads.submit(tokens, urgent=urgent)
 
     def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
-        """Return the vectors of the texts once they are made; urgent ones on the calling thread where that may be."""
-        shared = self._threads.shared if urgent and texts else None
-        if shared is None:
-            return self.submit(texts, urgent=urgent).result()
-        tokens = self._tokenizer.encode_batch_fast(list(texts))
-        return np.concatenate([shared.forward([found.ids]) for found in tokens])
+        """Queue the texts and wait for their vectors."""
+        return self.submit(texts, urgent=urgent).result()
 
     @property
     def waiting(self) -> int:
@@ -167,9 +163,7 @@ class _Request:
 class _EncoderThreads:
     """Runs a model over what waits, urgent requests first, one micro-batch at a time on each of its places.
 
-    The model is loaded by `load` when the first request comes; one that cannot be loaded fails every request. Each
-    place has one micro-batch of documents in the model at a time, so a question that a caller runs itself (`shared`)
-    waits for no more than that.
+    The model is loaded by `load` when the first request comes; one that cannot be loaded fails every request.
     """
 
     def __init__(self, load: Callable[[], Runtime], dimension: int, batch_tokens: int) -> None:
@@ -181,7 +175,6 @@ class _EncoderThreads:
         self._wake = threading.Condition()
         self._started = False
         self._closing = False
-        self.shared: Runtime | None = None  # the model, when it is loaded and any thread may run it
         self._threads: list[threading.Thread] = []
         # A thread that is inside the model when the interpreter goes would take the process down with an abort.
         atexit.register(self.close)
@@ -190,7 +183,6 @@ class _EncoderThreads:
         """End the threads after the micro-batches under way; what still waits fails."""
         with self._wake:
             self._closing = True
-            self.shared = None
             self._give_up(RuntimeError("The process is ending."))
             self._wake.notify_all()
         for thread in self._threads:
@@ -237,7 +229,6 @@ class _EncoderThreads:
                 self._started = False  # the next request tries again
                 self._give_up(problem)
             return
-        self.shared = runtime if runtime.shared else None
         for _ in range(1, runtime.places):
             self._begin(self._run, runtime)
         self._run(runtime)

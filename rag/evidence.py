@@ -104,8 +104,9 @@ def highlights(text: str, spans: Sequence[Span], words: Words, language: str | N
     asked = words.asked(language)
     needs = [holds for asks, holds in _NEEDS if asks.search(words.question)]
     sentences = [text[span.start : span.end] for span in spans]
-    sought = {word: asked.keys() & _terms(word, language) for word in set(_WORD.findall(text))}
-    matched = [(word.start(), word.end(), sought[word[0]]) for word in _WORD.finditer(text) if sought[word[0]]]
+    words_at = [(found[0], found.start(), found.end()) for found in _WORD.finditer(text)]
+    sought = {word: asked.keys() & _terms(word, language) for word in {word for word, _, _ in words_at}}
+    matched = [(start, end, sought[word]) for word, start, end in words_at if sought[word]]
     held = [_held(matched, span, asked) for span in spans]
     scores = [
         held[at]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from index.collection import Collection
-from index.types import Found, Hit, Json
+from index.types import Found, Hit, Json, Vectors
 from rag import fusion
 from rag.encoding import Encoder
 from rag.history import standalone
@@ -42,10 +42,18 @@ def retrieve(question: Question, collection: Collection, encoder: Encoder, ranki
     started = time.perf_counter()
     completed = standalone(question.query, question.history)
     query = completed or question.query
-    vector = encoder.encode([query], urgent=True)[0] if question.mode != "lexical" else None
-    encoded = time.perf_counter()
+    pending = encoder.submit([query], urgent=True) if question.mode != "lexical" else None
+    encoded = started
+
+    def vector() -> Vectors:
+        nonlocal encoded
+        assert pending is not None
+        row: Vectors = pending.result()[0]
+        encoded = time.perf_counter()
+        return row
+
     found = collection.search(
-        vector,
+        vector if pending else None,
         query if question.mode != "dense" else None,
         limit=max(ranking.pool, limit),
         filter=question.filter,

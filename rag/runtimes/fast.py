@@ -29,8 +29,6 @@ _MULTIPLE = 8  # lengths are padded to multiples of it: each shape that was not 
 class FastRuntime:
     """An OpenVINO model with inputs `input_ids` and `attention_mask`, int64 (batch, length), and one output."""
 
-    shared = True  # who finds no stream free waits for one
-
     def __init__(self, model: Path, runtime: str) -> None:
         self.places = min(cores(), _MOST_STREAMS)
         self._compiled = openvino.Core().compile_model(

@@ -18,10 +18,9 @@ PLAIN = "torch-f32"
 
 
 class Runtime(Protocol):
-    """Runs a model; `places` threads keep it busy, and any may call `forward` at any time where it is `shared`."""
+    """Runs a model; `places` threads may call `forward` at the same time."""
 
     places: int
-    shared: bool
 
     def forward(self, tokens: Sequence[Sequence[int]]) -> Vectors:
         """Return unit vectors, float32, shape (len(tokens), dimension), of token ids, special ones included."""

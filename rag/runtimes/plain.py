@@ -16,7 +16,6 @@ class PlainRuntime:
     """A sentence-transformers model in a folder; torch uses every core for one batch."""
 
     places = 1
-    shared = False
 
     def __init__(self, folder: Path) -> None:
         self.model = load_model(folder)

@@ -198,8 +198,6 @@ def test_the_network_guard_has_teeth() -> None:
 class Forward:
     """A slow model of two places at most: numbers its batches, and lets documents pass one micro-batch at a time."""
 
-    shared = False
-
     def __init__(self, places: int = 1) -> None:
         self.places = places
         self.batches: list[list[int]] = []  # the lengths of what came together
