@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache
 
 from api.settings import Settings
 from index.catalog import Catalog
@@ -26,8 +27,13 @@ class Pincite:
     @property
     def config_digest(self) -> str:
         """A digest of everything but the documents that decides an answer, as `sha256:` and 64 hex digits."""
-        deciding = [self.encoder.fingerprint, self.encoder.runtime, asdict(Ranking()), asdict(Packing())]
-        return "sha256:" + hashlib.sha256(json.dumps(deciding).encode()).hexdigest()
+        return _config_digest(self.encoder.fingerprint, self.encoder.runtime)
+
+
+@cache
+def _config_digest(fingerprint: str, runtime: str) -> str:
+    deciding = [fingerprint, runtime, asdict(Ranking()), asdict(Packing())]
+    return "sha256:" + hashlib.sha256(json.dumps(deciding).encode()).hexdigest()
 
 
 @contextmanager

@@ -288,12 +288,12 @@ class Collection:
             documents, allowed = (views.documents, None) if tree is None else self._allowed(reader, filter, tree)
             legs = _Legs(reader, views, limit, allowed)
             lexical = legs.lexical(words)
+            frequencies = {} if count is None else views.terms.frequencies(question_terms(count, views.languages))
             made = vector() if callable(vector) else vector
             if made is not None:
                 self._require_comparable(made)
             hits = legs.joined(made, lexical)
         passages = views.passages if allowed is None else len(allowed)
-        frequencies = {} if count is None else views.terms.frequencies(question_terms(count, views.languages))
         behind = views.terms.deleted and not (words is None and count is None)
         degraded = ("term_view_behind",) if behind else ()
         return Found(hits, views.token, documents, passages, views.passages, degraded, frequencies)

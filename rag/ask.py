@@ -41,9 +41,14 @@ class SearchResult:
 
 
 def ask(
-    question: Question, collection: Collection, encoder: Encoder, ranking: Ranking | None = None
+    question: Question,
+    collection: Collection,
+    encoder: Encoder,
+    ranking: Ranking | None = None,
+    *,
+    candidates: bool = True,
 ) -> Iterator[Candidates | Answer]:
-    """Yield the passages as first found, then exactly one answer.
+    """Yield the passages as first found, unless `candidates` are not wanted, then exactly one answer.
 
     Raises QueryInvalid for a blank question, FilterInvalid for a filter that does not follow the language, and
     Behind where the collection has not reached `at_least`.
@@ -51,7 +56,8 @@ def ask(
     started = time.perf_counter()
     found, words = _find(question, collection, encoder, ranking, 4 * question.top_k + 10)
     ranked = assembly.collapse(found.passages, max(evidence.FIRST, assembly.considered(question.top_k)))
-    yield Candidates(_cited([[one] for one in ranked[: question.top_k]], found, None, collection))
+    if candidates:
+        yield Candidates(_cited([[one] for one in ranked[: question.top_k]], found, None, collection))
     shown = _cited(assembly.group(ranked, question.top_k), found, words, collection)
     reason = _reason(question, found, words, ranked)
     yield Answer(

@@ -38,7 +38,7 @@ _SENTENCE = (
     rf"(?<=[.!?…]){_NOT_AFTER}(?:[\"'”’»)\]*_]|\[\d{{1,3}}\])*\s+(?=[\"'“‘„«(\[*_]*[^\Wa-zß-öø-ÿ_])"
     r"|(?<=[。！？｡])[」』”’）]*\s*"
     # A list item or a table row begins; or a line ended that is too short to have been wrapped.
-    rf"|{_LINE}(?=[^\S\n]*(?:[-*+•|]|\d{{1,3}}[.)])\s)|(?<![^\n]{{45}}){_LINE}+"
+    rf"|{_LINE}(?=[^\S\n]*(?:[-*+•|]|\d{{1,3}}[.)])\s)|(?=[\r\n\u2028\x85])(?<![^\n]{{45}}){_LINE}+"
 )
 _BOUNDARIES = RecursiveCharacterTextSplitter(
     separators=[_PARAGRAPH, _SENTENCE],

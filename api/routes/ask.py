@@ -37,8 +37,9 @@ def ask_question(body: AskRequest, request: Request, running: RunningParts) -> A
     the JSON answer and replaces everything before it; `error` carries a problem and ends the stream.
     """
     request.state.question = body.query
-    steps = _steps(body, running)
-    if body.stream or _wants_events(request):
+    streamed = body.stream or _wants_events(request)
+    steps = _steps(body, running, streamed)
+    if streamed:
         events = answer_events(steps, running.pincite.config_digest, request.state.request_id)
         return event_response(with_heartbeat(next(events), events))
     (answer,) = (step for step in steps if isinstance(step, Answer))
@@ -50,18 +51,19 @@ def _written(shown: AnswerOut | SearchOut) -> Response:
     return Response(shown.model_dump_json(exclude_unset=True), media_type="application/json")
 
 
-def _steps(body: AskRequest, running: Running) -> Iterator[Candidates | Answer]:
+def _steps(body: AskRequest, running: Running, streamed: bool) -> Iterator[Candidates | Answer]:
     """Yield the steps of the journey; a place among the questions is held until the last of them is worked out."""
     with running.metrics.asking("ask"):
-        answer = yield from _worked_out(body, running)
+        answer = yield from _worked_out(body, running, streamed)
     running.metrics.asked("ask", "answered" if answer.answerable else "declined", answer.timing_ms)
     yield answer
 
 
-def _worked_out(body: AskRequest, running: Running) -> Generator[Candidates, None, Answer]:
+def _worked_out(body: AskRequest, running: Running, streamed: bool) -> Generator[Candidates, None, Answer]:
     with running.questions.place():
         question = body.question(body.query, top_k=body.top_k, at_least=body.at_least)
-        for step in ask(question, running.collection(body.collection), running.pincite.encoder):
+        collection = running.collection(body.collection)
+        for step in ask(question, collection, running.pincite.encoder, candidates=streamed):
             if isinstance(step, Answer):
                 return step
             yield step
