@@ -110,7 +110,13 @@ def _limit(memory: int) -> None:
 
 
 def _peak() -> int:
-    """Return the most memory that was ever in use, in KiB; macOS counts bytes."""
+    """Return the most memory that this process has had, in KiB.
+
+    Linux counts in `ru_maxrss` what the process that started this one had at that moment, which can be a gigabyte.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text(encoding="ascii", errors="replace").split("VmHWM:")[1].split()[0])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> (10 if sys.platform == "darwin" else 0)
 
 

@@ -151,6 +151,16 @@ def test_a_process_is_used_again(parser):
     assert readers(parser) == first
 
 
+def test_a_process_is_used_again_however_large_the_program_is(parser):
+    """The memory of the program that starts it is not the process's own."""
+    ballast = bytearray(os.urandom(1 << 20) * 600)
+    load(parser, GOOD)
+    first = readers(parser)
+    load(parser, GOOD)
+    assert readers(parser) == first != set()
+    assert len(ballast) > 512 << 20
+
+
 def test_a_process_ends_with_its_parser(parser):
     """And a file that comes later starts another."""
     load(parser, GOOD)
