@@ -233,6 +233,8 @@ class CollectionSummary(Shown):
     documents: int
     passages: int
     characters: int
+    dense: str
+    pending: int
     updated: str | None
     snapshot: SnapshotOut
 
@@ -249,8 +251,6 @@ class CollectionOut(CollectionSummary):
     """One collection in full; `examples` are questions that it answers, or empty."""
 
     encoder: str | None
-    dense: str
-    pending: int
     facets: FacetsOut
     examples: list[str]
 

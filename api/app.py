@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import openapi, problems
-from api.dependencies import CountedIngest, Gate, Running
+from api.dependencies import Gate, Running
 from api.jobs import Jobs
 from api.limits import Limits
 from api.metrics import Metrics
@@ -58,9 +58,9 @@ def _running(pincite: Pincite, limits: Limits) -> Running:
     metrics = Metrics()
 
     def ingest(collection: str) -> Ingest:
-        return CountedIngest(pincite.catalog.collection(collection), pincite.encoder, metrics)
+        return running.ingest(running.collection(collection))
 
-    return Running(
+    running = Running(
         pincite=pincite,
         limits=limits,
         metrics=metrics,
@@ -70,6 +70,7 @@ def _running(pincite: Pincite, limits: Limits) -> Running:
         writes=Gate(limits.writes_at_once, "writes", limits.wait_seconds),
         verifying=Gate(1, "verifications", limits.wait_seconds),
     )
+    return running
 
 
 @asynccontextmanager

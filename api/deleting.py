@@ -22,7 +22,6 @@ def delete_matching(
     if ids and not dry_run:
         for start in range(0, len(ids), _TOGETHER):
             token = collection.delete(ids[start : start + _TOGETHER]).token
-        collection.files.sweep()
     return DocumentsDeleted(
         dry_run=dry_run,
         count=len(ids),

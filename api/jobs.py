@@ -234,7 +234,7 @@ class Jobs:
     def _run(self, job: Job) -> None:
         try:
             ingest = self._ingest(job.summary().collection)
-            for place, result in _Rest(job, self._ledger).results(ingest):
+            for place, result in _rest(job, self._ledger, ingest):
                 job.record(place, result)
                 if job.cancelled.is_set() or self._stopping:
                     break
@@ -285,28 +285,26 @@ class _SpooledFile:
         return self.ledger.part(self.job.id, self.part)
 
 
-class _Rest:
-    """What of a job is still to be done."""
+def _rest(job: Job, ledger: Ledger, ingest: Ingest) -> Iterator[tuple[int, JobResult]]:
+    """Do what of a job is still to be done; yield each result with the place of its part, but those told before."""
+    done, told = job.done_before
+    parts = job.parts[done:]
+    if job.summary().kind == "upload":
+        results = ingest.files(_SpooledFile(job, ledger, part) for part in parts)
+    else:
+        results = _documents(job, ledger, parts, ingest)
+    for number, (place, result) in enumerate(results):
+        if number >= told:
+            yield done + place, _told(parts[place].name, result)
 
-    def __init__(self, job: Job, ledger: Ledger) -> None:
-        self._job, self._ledger = job, ledger
 
-    def results(self, ingest: Ingest) -> Iterator[tuple[int, JobResult]]:
-        """Add the documents and yield what became of each, with the place of its part; those told before are cut."""
-        done, told = self._job.done_before
-        for number, (place, result) in enumerate(self._ingested(ingest, done)):
-            if number >= told:
-                yield place, _told(self._job.parts[place].name, result)
-
-    def _ingested(self, ingest: Ingest, done: int) -> Iterator[tuple[int, IngestResult]]:
-        parts = self._job.parts[done:]
-        if self._job.summary().kind == "upload":
-            files = (_SpooledFile(self._job, self._ledger, part) for part in parts)
-            yield from ((done + place, result) for place, result in ingest.files(files))
-        for place, part in enumerate(parts if self._job.summary().kind == "documents" else (), start=done):
-            documents = DOCUMENTS.validate_json(self._ledger.part(self._job.id, part), strict=True)
-            given = (loaded(document) for document in documents)
-            yield from ((place, result) for result in ingest.documents(given, raw_ids=False))
+def _documents(
+    job: Job, ledger: Ledger, parts: Sequence[KeptPart], ingest: Ingest
+) -> Iterator[tuple[int, IngestResult]]:
+    for place, part in enumerate(parts):
+        documents = DOCUMENTS.validate_json(ledger.part(job.id, part), strict=True)
+        given = (loaded(document) for document in documents)
+        yield from ((place, result) for result in ingest.documents(given, raw_ids=False))
 
 
 def _new_state(kind: Literal["upload", "documents"], collection: str, parts: int) -> _State:

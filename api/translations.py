@@ -188,6 +188,8 @@ def summary_out(info: CollectionInfo, config: str) -> CollectionSummary:
         documents=info.documents,
         passages=info.passages,
         characters=info.characters,
+        dense=info.dense,
+        pending=info.pending,
         updated=info.updated,
         snapshot=SnapshotOut(token=info.token, config=config),
     )
@@ -198,8 +200,6 @@ def collection_out(info: CollectionInfo, config: str, examples: Sequence[str]) -
     return CollectionOut(
         **dict(summary_out(info, config)),
         encoder=info.encoder,
-        dense=info.dense,
-        pending=info.pending,
         facets=FacetsOut(sources=dict(info.sources), languages=dict(info.languages), years=dict(info.years)),
         examples=list(examples),
     )

@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -217,56 +217,35 @@ def measure(service: Service, options: argparse.Namespace) -> None:
         for name, value in after.items()
         if (found := re.fullmatch(r'pincite_connections_closed_total\{reason="(\w+)"\}', name))
     }
-    tell(
-        options,
-        spread(alone),
-        spread(during),
-        errors_alone,
-        errors_during,
-        len(alone),
-        len(during),
-        closed,
-        before,
-        after,
-    )
+    tell(options, {"alone": (alone, errors_alone), "during": (during, errors_during)}, closed, before, after)
 
 
 def tell(
     options: argparse.Namespace,
-    alone: dict[str, float],
-    during: dict[str, float],
-    errors_alone: list[str],
-    errors_during: list[str],
-    asked_alone: int,
-    asked_during: int,
-    closed: dict[str, int],
-    before: dict[str, float],
-    after: dict[str, float],
+    honest: Mapping[str, tuple[Sequence[float], Sequence[str]]],
+    closed: Mapping[str, int],
+    before: Mapping[str, float],
+    after: Mapping[str, float],
 ) -> None:
-    """Print the table and the bounds, and leave."""
+    """Print the table and the bounds, and leave; `honest` has latencies in milliseconds and errors."""
     names = ("p50", "p95", "p99")
+    runs = {
+        run: {**spread(taken), "questions": len(taken), "errors": list(errors)}
+        for run, (taken, errors) in honest.items()
+    }
     table(
         ("honest clients", "questions", "errors", *(f"{name} ms" for name in names)),
-        [
-            ("alone", asked_alone, len(errors_alone), *(alone[name] for name in names)),
-            ("during", asked_during, len(errors_during), *(during[name] for name in names)),
-        ],
+        [(run, told["questions"], len(told["errors"]), *(told[name] for name in names)) for run, told in runs.items()],
     )
     print("closed by the server: " + ", ".join(f"{count} {reason}" for reason, count in sorted(closed.items())))
     grown = (after["process_resident_memory_bytes"] - before["process_resident_memory_bytes"]) / 2**20
-    result = {
-        "connections": options.connections,
-        "alone": {**alone, "questions": asked_alone, "errors": errors_alone[:20]},
-        "during": {**during, "questions": asked_during, "errors": errors_during[:20]},
-        "closed": closed,
-    }
     bounds = [
-        Bound("honest errors during it", len(errors_during), most=0),
-        Bound("honest p95 during it, ms", during["p95"], most=500),
+        Bound("honest errors during it", len(runs["during"]["errors"]), most=0),
+        Bound("honest p95 during it, ms", runs["during"]["p95"], most=500),
         Bound("bad connections open a second after the deadline", after["pincite_connections"] - 1, most=0),
         Bound("memory grown, MiB", round(grown, 1), most=64),
     ]
-    finish(result, bounds, options.json)
+    finish({"connections": options.connections, **runs, "closed": dict(closed)}, bounds, options.json)
 
 
 if __name__ == "__main__":

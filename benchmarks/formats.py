@@ -123,17 +123,17 @@ def main() -> None:
             Watch("POST /v1/ask", lambda: service.ask(QUESTION)),
         ]
         uploaded(service, "tides.txt", READ["tides.txt"]())  # so that there is something to ask
-        before = memory(service.pid)
+        before = service.memory()
         with watching(watches):
             rows = [read(service, name, make()) for name, make in READ.items()]
             rows += [read(service, name, make()) for name, make in REFUSED.items()]
             own = [read(service, path.name, path.read_bytes()) for path in options.files]
             again = read(service, "again.html", PAGE.replace(b"twice", b"two times"))
-        after = memory(service.pid)
+        after = service.memory()
     show([*rows, *own])
     told = {watch.name: watch.told() for watch in watches}
     table(["meanwhile", "requests", "failures", "p50 ms", "p95 ms", "max ms"], lines(told))
-    print(f"memory of the server: {before['VmRSS']} MiB before, {after['VmRSS']} after, {after['VmHWM']} at most")
+    print(f"memory, MiB: {before['rss']:.0f} before, {after['rss']:.0f} after, {after['peak_rss']:.0f} at most")
     result = {"files": [*rows, *own], "meanwhile": told, "memory_mib": {"before": before, "after": after}}
     finish(result, bounds([*rows, again], told, before, after), options.json)
 
@@ -149,7 +149,7 @@ def bounds(rows: list[Row], told: Mapping[str, Row], before: Row, after: Row) ->
         Bound("refusals without a line", sum(row["status"] == "failed" and not row["line"] for row in rows), most=0),
         Bound("failures of /healthz and /v1/ask meanwhile", sum(len(one["failures"]) for one in told.values()), most=0),
         Bound("seconds of the slowest bomb, job and upload included", max(bombs), most=2),
-        Bound("MiB that the server grew by", after["VmRSS"] - before["VmRSS"], most=256),
+        Bound("MiB that the server grew by", after["rss"] - before["rss"], most=256),
     ]
 
 
@@ -239,12 +239,6 @@ def readers(server: int) -> list[int]:
     command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(server)]
     found = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     return [int(line.split()[0]) for line in found.splitlines() if "rag.worker" in line]
-
-
-def memory(process: int) -> Row:
-    """Return the memory of a process, now and at most, in MiB."""
-    fields = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text("utf-8").splitlines())
-    return {name: int(fields[name].split()[0]) >> 10 for name in ("VmRSS", "VmHWM")}
 
 
 def _part(data: bytes, name: str, content: str) -> bytes:

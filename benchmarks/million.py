@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from reporting import Bound, finish, say, table
-from serve import asked_by, memory, questions, told
+from serve import asked_by, questions, told
 from service import serving
 
 from api.settings import load_settings
@@ -149,7 +149,7 @@ def over_http(data: Path, asked: Sequence[str]) -> dict[str, Any]:
             result["runs"][name] = told(asked_by(1, service.address, asked[WARM:], **more))
             say(f"over HTTP, {name}: {result['runs'][name]['all']}")
         result["info"] = service.call("GET", "/v1/collections/default")
-        result["memory_mib"] = memory(service.pid)
+        result["memory_mib"] = service.memory()
     return result
 
 
@@ -200,7 +200,7 @@ def report(result: Mapping[str, Any], output: Path | None) -> None:
     ]
     table(("filter", "recall@10", "dense search p50 ms", "HTTP p50 ms", "HTTP p95 ms", "errors"), rows)
     for name in ("build_seconds", "slowest_batch_seconds", "compact_seconds", "method"):
-        print(name, result.get(name))
+        print(name, result.get(name, "(built before)"))
     print("start seconds", round(http["start_seconds"], 1), "memory", http["memory_mib"])
     bounds = [Bound(f"recall@10, {name}", one["recall"], least=LEAST_RECALL) for name, one in dense.items()]
     bounds += [

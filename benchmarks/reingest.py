@@ -9,7 +9,6 @@ numbers where they do not suffice) and ingested by the command line, each time i
 from __future__ import annotations
 
 import argparse
-import gzip
 import itertools
 import json
 import tempfile
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reporting import Bound, finish, say, table
+from reporting import Bound, finish, rows_of, say, table
 from service import command, serving
 
 from rag.errors import RagProblem
@@ -81,9 +80,7 @@ def written(folder: Path, corpus: Path | None, count: int) -> list[Path]:
 def pieces(corpus: Path | None) -> Iterator[str]:
     """Yield pieces of the corpus, or of seeds/ without an end."""
     if corpus is not None:
-        opened = gzip.open if corpus.suffix == ".gz" else open
-        with opened(corpus, "rt", encoding="utf-8") as rows:
-            yield from (piece for row in rows for piece in cut(json.loads(row)["text"]))
+        yield from (piece for row in rows_of(corpus) for piece in cut(row["text"]))
         return
     texts = [document.text for file in find_files(SEEDS) for document in documents(file.path)]
     for copy in itertools.count():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,6 +29,12 @@ class Bound:
         """Say the figure, the bound, and whether it is kept."""
         bound = f"at least {self.least:g}" if self.least is not None else f"at most {self.most:g}"
         return f"{'kept  ' if self.kept else 'MISSED'}  {self.name}: {self.value:g} ({bound})"
+
+
+def rows_of(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a JSON Lines file, compressed or not."""
+    with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
 
 
 def say(message: str) -> None:

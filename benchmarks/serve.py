@@ -11,7 +11,6 @@ own, which are deleted in the end. Bounds are checked for one client and while a
 from __future__ import annotations
 
 import argparse
-import gzip
 import http.client
 import json
 import multiprocessing
@@ -24,7 +23,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from reporting import Bound, finish, say, table
+from reporting import Bound, finish, rows_of, say, table
 from service import Refused, Service, serving
 
 WARM = 60  # questions that are not counted
@@ -32,12 +31,6 @@ MOST_ALONE_MS, MOST_WHILE_ADDING_MS = 15.0, 500.0
 MOST_RSS_MIB, MOST_START_SECONDS = 1024, 5.0
 PREFIX = "serve-benchmark~"
 ADDED_AT_ONCE = 8  # documents in one request
-
-
-def rows_of(file: Path) -> list[dict[str, Any]]:
-    """Return the rows of a JSON Lines file, compressed or not."""
-    with gzip.open(file, "rt") if file.suffix == ".gz" else file.open() as lines:
-        return [json.loads(line) for line in lines]
 
 
 def questions(files: Sequence[Path], most: int, seed: int) -> list[str]:
@@ -142,12 +135,6 @@ class Adder(threading.Thread):
             self._service.call("POST", "/v1/documents/delete", {"filter": condition})
 
 
-def memory(pid: int) -> dict[str, float]:
-    """Return a process's memory now and at its most, in MiB."""
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
-    return {name: int(status[key].split()[0]) / 1024 for name, key in (("rss", "VmRSS"), ("peak_rss", "VmHWM"))}
-
-
 def measure(data: Path, asked: Sequence[str], corpus: Path | None, clients: Sequence[int]) -> dict[str, Any]:
     """Start the server and ask by every number of clients, then again while a corpus is added."""
     started = time.perf_counter()
@@ -160,7 +147,7 @@ def measure(data: Path, asked: Sequence[str], corpus: Path | None, clients: Sequ
         for number in clients:
             result["runs"][f"{number} client(s)"] = told(asked_by(number, service.address, asked[WARM:]))
             say(f"{number} client(s): {result['runs'][f'{number} client(s)']['all']}")
-        result |= {"memory_mib": memory(service.pid)}
+        result |= {"memory_mib": service.memory()}
         if corpus is not None:
             adder = Adder(service, corpus)
             adder.start()
@@ -172,7 +159,7 @@ def measure(data: Path, asked: Sequence[str], corpus: Path | None, clients: Sequ
             finally:
                 adder.stop()
             result["added"] = {"documents": adder.added, "passages": adder.passages, "errors": adder.errors}
-            result["memory_after_adding_mib"] = memory(service.pid)
+            result["memory_after_adding_mib"] = service.memory()
     return result
 
 

@@ -84,6 +84,12 @@ class Service:
         """The server's process."""
         return self._process.pid
 
+    def memory(self) -> dict[str, float]:
+        """Return the server's memory now (`rss`) and at its most (`peak_rss`), in MiB."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        status = dict(line.split(":", 1) for line in lines if ":" in line)
+        return {name: int(status[key].split()[0]) / 1024 for name, key in (("rss", "VmRSS"), ("peak_rss", "VmHWM"))}
+
     def stop(self) -> None:
         """End the server as Ctrl-C does, and wait for it."""
         self._process.send_signal(signal.SIGINT)

@@ -19,12 +19,13 @@ import numpy as np
 from index import catch_up, manifest
 from index.catch_up import Place, Views
 from index.checking import require_storable
+from index.dense import DenseView
 from index.errors import Behind, CollectionMissing, EncoderMismatch, IndexProblem
 from index.files import Files
 from index.filters import Filter, parse
 from index.keys import KeySet
 from index.reading import Located, Reader
-from index.store import Store, mismatch
+from index.store import Store
 from index.terms import question_terms
 from index.top import Top
 from index.types import (
@@ -39,6 +40,7 @@ from index.types import (
     Vectors,
     Written,
 )
+from index.writing import mismatch
 
 BATCH = 512  # documents of one transaction, after which the views catch up
 QUIET_SECONDS = 2.0  # without a write, before a term view with deletions is built afresh
@@ -131,11 +133,14 @@ class Collection:
             self._doubtful = True
             raise
 
-    def _publish(self, views: Views) -> None:
-        """Let searches see `views`, which were made elsewhere, after what was written meanwhile."""
+    def _publish(self, views: Views, dense: DenseView | None = None) -> None:
+        """Let searches see `views`, which were made elsewhere, after what was written meanwhile.
+
+        `dense`, where given, is their dense view at the newest state already.
+        """
         views = catch_up.caught_up(self._place, views)
         catch_up.keep(self._place, views)
-        self._views = views
+        self._views = replace(views, dense=dense or views.dense)
 
     # Keeping the views in order
 
@@ -146,21 +151,16 @@ class Collection:
                 fresh = catch_up.rebuilt(self._place, self._closing.is_set, dense=False)
                 with self._writing:
                     self._catch_up()
-                    fresh = catch_up.caught_up(self._place, fresh)
-                    catch_up.keep(self._place, fresh)
-                    self._views = replace(fresh, dense=self._views.dense)
+                    self._publish(fresh, self._views.dense)
             with self._writing:
                 self._views = replace(self._views, dense=self._views.dense.compacted())
 
     def rebuild(self) -> None:
         """Throw the views away and make them from the truth."""
         with self._compacting:
-            self._rebuild()
-
-    def _rebuild(self) -> None:
-        fresh = catch_up.rebuilt(self._place, self._closing.is_set)
-        with self._writing:
-            self._publish(fresh)
+            fresh = catch_up.rebuilt(self._place, self._closing.is_set)
+            with self._writing:
+                self._publish(fresh)
 
     def _tidy_soon(self) -> None:
         """Have a term view with deletions built afresh in the background."""
@@ -207,11 +207,6 @@ class Collection:
     def token(self) -> str:
         """The token of the state that searches see now."""
         return self._views.token
-
-    def fingerprints(self, document_ids: Sequence[str]) -> Mapping[str, str]:
-        """Return `Document.fingerprint` of those documents that are stored."""
-        with self._reading() as reader:
-            return reader.fingerprints(self._number, document_ids)
 
     def document(self, document_id: str) -> DocumentInfo:
         """Return a document without its text; raises `DocumentMissing`."""
@@ -287,8 +282,10 @@ class Collection:
             self._require_reached(reader, views, at_least)
             documents, allowed = (views.documents, None) if tree is None else self._allowed(reader, filter, tree)
             legs = _Legs(reader, views, limit, allowed)
-            lexical = legs.lexical(words)
-            frequencies = {} if count is None else views.terms.frequencies(question_terms(count, views.languages))
+            terms = question_terms(words, views.languages) if words is not None else []
+            lexical = legs.lexical(terms)
+            counted = terms if count == words or count is None else question_terms(count, views.languages)
+            frequencies = views.terms.frequencies(counted) if count is not None else {}
             made = vector() if callable(vector) else vector
             if made is not None:
                 self._require_comparable(made)
@@ -344,12 +341,9 @@ class _Legs:
         self._located: dict[int, Located] = {}
         self._seen: set[int] = set()  # keys that were looked up, those that are gone too
 
-    def lexical(self, words: str | None) -> dict[int, float]:
-        """Return the keys of the best by words with their scores, best first."""
-        if words is None:
-            return {}
-        terms = question_terms(words, self._views.languages)
-        return self._leg(lambda count: self._views.terms.top(terms, count, self._allowed))
+    def lexical(self, terms: Sequence[str]) -> dict[int, float]:
+        """Return the keys of the best by their terms with their scores, best first."""
+        return self._leg(lambda count: self._views.terms.top(terms, count, self._allowed)) if terms else {}
 
     def joined(self, vector: Vectors | None, lexical: Mapping[int, float]) -> list[Hit]:
         """Return the hits of both legs ordered by (document id, start)."""

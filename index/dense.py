@@ -8,9 +8,9 @@ FAISS finds candidates by float32 products, whose last digits depend on where a 
 scored again by `exact_scores`, which does not, and kept with every tie at the cut. So one set of vectors gives the
 same scores and the same order in whatever segments it lies.
 
-A large segment also has a code of one bit for each dimension of each vector (`Codes`). It names a thousand candidates,
-which are scored by their vectors like any others, so codes can miss a passage but never change a score. The view lives
-in memory only: it is read from the vectors in the truth when a collection is opened.
+A large segment also has a code of one bit for each dimension of each vector (`Codes`). It names some hundreds of
+candidates, which are scored by their vectors like any others, so codes can miss a passage but never change a score. The
+view lives in memory only: it is read from the vectors in the truth when a collection is opened.
 """
 
 from __future__ import annotations
@@ -79,8 +79,7 @@ class Codes:
         """Return about the `depth` best rows of those where `mask` is true, of all without one."""
         if mask is None and depth <= QUICK:
             return cast(Keys, self.scanned.search(vector[np.newaxis], depth)[1][0])
-        bits = None if mask is None else np.packbits(mask, bitorder="little")
-        parameters = faiss.RaBitQSearchParameters(sel=bits if bits is None else faiss.IDSelectorBitmap(bits), qb=4)  # type: ignore[call-arg,arg-type]
+        parameters = faiss.RaBitQSearchParameters(sel=None if mask is None else _selector(mask), qb=4)  # type: ignore[call-arg]
         return cast(Keys, self.filtered.search(vector[np.newaxis], depth, params=parameters)[1][0])
 
 
@@ -114,15 +113,24 @@ class Segment:
 
     def without(self, removed: KeySet) -> Segment:
         """Return the segment with the keys in `removed` marked dead; itself when it has none of them."""
-        gone = removed.contains(self.keys) & self.alive
+        gone = removed.among(self.keys) & self.alive
         return replace(self, alive=self.alive & ~gone) if gone.any() else self
 
     def positions(self, keys: Keys) -> tuple[Mask, Keys]:
         """Return which of `keys` lie here and live, and the row of each of those."""
+        held, rows = self._rows(keys)
+        here: Mask = held & self.alive[rows]
+        return here, rows[here]
+
+    def holds(self, keys: Keys) -> Mask:
+        """Return which of `keys` lie here, dead ones too."""
+        return self._rows(keys)[0]
+
+    def _rows(self, keys: Keys) -> tuple[Mask, Keys]:
+        """Return which of `keys` lie here, and the row of each; the row of one that does not means nothing."""
         rows = np.searchsorted(self.keys, keys)
         rows[rows == len(self.keys)] = 0
-        here: Mask = (self.keys[rows] == keys) & self.alive[rows]
-        return here, rows[here]
+        return self.keys[rows] == keys, rows
 
     def search(self, vector: Vectors, count: int, allowed: KeySet | None) -> tuple[Keys, Scores, float | None]:
         """Return keys and exact scores of about the `count` best allowed rows, and a bound on all others' products.
@@ -149,7 +157,7 @@ class Segment:
 
     def _scan(self, vector: Vectors, count: int, mask: Mask, eligible: int) -> tuple[Keys, float | None]:
         """Return the `count` best of the `eligible` rows where `mask` is true, and the last one's product."""
-        parameters = None if eligible == len(mask) else _selecting(mask)
+        parameters = None if eligible == len(mask) else faiss.SearchParameters(sel=_selector(mask))  # type: ignore[call-arg]
         products, found = self.index.search(vector[np.newaxis], count, params=parameters)
         rows = found[0][found[0] >= 0]
         return rows, float(products[0][len(rows) - 1]) if len(rows) < eligible else None
@@ -233,15 +241,16 @@ class DenseView:
         """Return which of `keys` are in the view, dead ones too."""
         known = np.zeros(len(keys), dtype=np.bool_)
         for segment in self.segments:
-            known |= np.isin(keys, segment.keys)
+            known |= segment.holds(keys)
         return known
 
 
-def _selecting(mask: Mask) -> faiss.SearchParameters:
-    """Return FAISS's parameters for a search among the rows where `mask` is true."""
-    bits = np.packbits(mask, bitorder="little")
-    # FAISS's stubs know the C++ constructors, and not the Python ones that also keep the array alive.
-    return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))  # type: ignore[call-arg,arg-type]
+def _selector(mask: Mask) -> faiss.IDSelectorBitmap:
+    """Return what lets FAISS search among the rows where `mask` is true.
+
+    FAISS's stubs know the C++ constructors of it and of what takes it, and not the Python ones that keep it alive.
+    """
+    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))  # type: ignore[call-arg,arg-type]
 
 
 def _settled(segments: list[Segment]) -> tuple[Segment, ...]:

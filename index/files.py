@@ -62,11 +62,6 @@ class Files:
                 ((key,),) = writer.sql(INSERT_FILE, self._collection, name, file.version)
                 writer.sql(INSERT_DOCUMENTS, key, json.dumps(list(file.documents)))
 
-    def sweep(self) -> None:
-        """Forget the files of which no document is stored any more."""
-        with self._store.writing() as writer:
-            writer.sql(SWEEP, self._collection, self._collection)
-
 
 KNOWN = """
 SELECT d.id, d.sha256, d.fingerprint, d.passages
@@ -82,9 +77,4 @@ ORDER BY f.key, held.place
 INSERT_FILE = "INSERT INTO file (collection, name, version) VALUES (?, ?, ?) RETURNING key"
 INSERT_DOCUMENTS = """
 INSERT INTO file_document SELECT ?1, one.key, one.value ->> 0, one.value ->> 1 FROM json_each(?2) one
-"""
-SWEEP = """
-DELETE FROM file WHERE collection = ? AND NOT EXISTS (
-    SELECT 1 FROM file_document held JOIN document d ON d.id = held.document_id
-    WHERE held.file = file.key AND d.collection = ?)
 """

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from index.errors import Unavailable, unwritable
+from index.manifest import sync_folder
 from index.store import Store
 
 SPOOL = "jobs"  # the folder of the spool files, below the data folder
@@ -138,7 +139,7 @@ class Ledger:
                 file.flush()
                 os.fsync(file.fileno())
             for folder in (self._spool, self._spool.parent):
-                _sync_names(folder)
+                sync_folder(folder)
         except OSError as error:
             self._erase(job_id)
             raise unwritable(self._spool, error) from error
@@ -179,12 +180,3 @@ ORDER BY r.place LIMIT ?
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _sync_names(folder: Path) -> None:
-    """Have the names in a folder on disk."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -291,15 +291,16 @@ class Reader:
     def vectors(self, collection: int, dimension: int, keys: range | None = None) -> tuple[KeySet, Vectors]:
         """Return the vectors of the passages in `keys`, or of all, ordered by key: float32 (n, dimension)."""
         bounds = (0, 2**62) if keys is None else (keys.start, keys.stop)
-        counts = self.sql(RUNS, collection, *bounds)
-        vectors = np.empty((sum(count for _, count in counts), dimension), dtype=np.float32)
+        ((total,),) = self.sql(TOTAL, collection, *bounds)
+        vectors = np.empty((total, dimension), dtype=np.float32)
+        counts: list[tuple[int, int]] = []
         place = 0
         # Row by row into place: at a million passages a second copy would be 1.5 GB.
-        rows = self._connection.execute(VECTORS, (collection, *bounds))
-        for (_, count), (data,) in zip(counts, rows, strict=True):
-            if len(data) != count * dimension * 4:
+        for first, count, data in self._connection.execute(VECTORS, (collection, *bounds)):
+            if data is None or len(data) != count * dimension * 4:
                 raise Damaged("The vectors in the truth do not match its passages. Run `pincite verify`.")
             vectors[place : place + count] = np.frombuffer(data, dtype="<f4").reshape(count, dimension)
+            counts.append((first, count))
             place += count
         return KeySet.of_counts(counts), vectors
 
@@ -343,19 +344,13 @@ SELECT p.key, d.id, p.ordinal, d.sha256, p.start
 FROM json_each(?) asked JOIN passage p ON p.key = asked.value JOIN document d ON d.key = p.document
 """
 
-RUNS = """
-SELECT first_passage, passages FROM document
-WHERE collection = ? AND passages > 0 AND first_passage >= ? AND first_passage < ? ORDER BY first_passage
-"""
-
-VECTORS = """
-SELECT v.data FROM document d JOIN vectors v ON v.document = d.key
-WHERE d.collection = ? AND d.passages > 0 AND d.first_passage >= ? AND d.first_passage < ? ORDER BY d.first_passage
-"""
-DOCUMENTS = """
-SELECT key, language, source FROM document
-WHERE collection = ? AND passages > 0 AND first_passage >= ? AND first_passage < ? ORDER BY id
-"""
+WITH_PASSAGES = "d.collection = ? AND d.passages > 0 AND d.first_passage >= ? AND d.first_passage < ?"
+TOTAL = f"SELECT ifnull(sum(d.passages), 0) FROM document d WHERE {WITH_PASSAGES}"  # noqa: S608  fixed words
+VECTORS = f"""
+SELECT d.first_passage, d.passages, v.data FROM document d LEFT JOIN vectors v ON v.document = d.key
+WHERE {WITH_PASSAGES} ORDER BY d.first_passage
+"""  # noqa: S608  fixed words
+DOCUMENTS = f"SELECT d.key, d.language, d.source FROM document d WHERE {WITH_PASSAGES} ORDER BY d.id"  # noqa: S608
 HEADERS = "SELECT key, header, start, stop FROM passage WHERE document = ? ORDER BY ordinal"
 
 

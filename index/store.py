@@ -26,7 +26,6 @@ from index.manifest import sync_folder
 from index.migrations import migrate
 from index.reading import Reader
 from index.writing import Writer
-from index.writing import mismatch as mismatch  # for index/collection.py
 
 FILE = "pincite.db"
 CHECKSUM_VFS = "cksmvfs"

@@ -230,18 +230,17 @@ class TermView:
         weights = self._weights(terms)
         if not weights or limit < 1:
             return Top(np.zeros(0, np.int64), np.zeros(0), complete=not weights)
-        narrow = allowed is not None and len(allowed) <= NARROW
-        query = self._query(weights)
-        if allowed is not None and narrow:
+        query, count = self._query(weights), limit + MARGIN
+        wide: KeySet | None = None  # a filter that is applied to more candidates, instead of being in the query
+        if allowed is not None and (left := len(allowed)) > NARROW:
+            wide, count = allowed, int(count * max(1.0, LOOSE * self.count / left))
+        elif allowed is not None:
             query = Query.boolean_query([(Occur.Must, query), (Occur.Must, self._among(allowed.to_array().tolist()))])
-        count = limit + MARGIN
-        if allowed is not None and not narrow:
-            count = int(count * max(1.0, LOOSE * self.count / len(allowed)))
         while True:
             keys, raw = self._candidates(query, count)
             exhausted, last = len(keys) < count, float(raw[-1]) if len(raw) else 0.0
-            if allowed is not None and not narrow:
-                here = allowed.contains(keys)
+            if wide is not None:
+                here = wide.contains(keys)
                 keys, raw = keys[here], raw[here]
             if exhausted or len(keys) >= limit:
                 scores = self._rounded(weights, keys, raw)

@@ -38,6 +38,11 @@ class Encoder(Protocol):
     window: int  # tokens that are read of a text, special tokens included
     runtime: str  # what runs the model
 
+    @property
+    def waiting(self) -> int:
+        """How many requests are not wholly under way yet."""
+        ...
+
     def token_offsets(self, text: str) -> Sequence[tuple[int, int]]:
         """Return the (start, end) code points of every token of `text`, without special tokens and without limit."""
         ...
@@ -59,6 +64,8 @@ class HashingEncoder:
 
     It knows no meaning, only words; it serves tests and places where no model can be had.
     """
+
+    waiting = 0  # it answers at once
 
     def __init__(self, dimension: int = 64, window: int = 256) -> None:
         self.dimension = dimension

@@ -6,9 +6,22 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 Seen: TypeAlias = Mapping["File", tuple[int, int, int]]  # a file's time of change, size and number on its disk
+
+
+class GivenFile(Protocol):
+    """A file that is read when its turn has come; its name says the format and names its documents."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        ...
+
+    def read(self) -> bytes:
+        """Return its bytes; raises OSError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from index.files import Brief
 from index.types import Document, NewDocument, Passage, Vectors
 from rag.encoding import Encoder
 from rag.errors import LoadProblem
-from rag.folders import Sent, find_files
+from rag.folders import GivenFile, Sent, find_files
 from rag.ids import document_id
 from rag.parsing import load
-from rag.seen import GivenFile, Reading, Record, looked_up
+from rag.seen import Reading, Record, looked_up
 from rag.splitting import Packing, split
 from rag.types import FailedRow, IngestResult, IngestStatus, LoadedDocument
 
@@ -133,7 +133,6 @@ class Ingest:
         gone = [document_id for document_id in self._collection.document_ids() if document_id not in keep]
         if gone:
             self.token = self._collection.delete(gone).token
-            self._collection.files.sweep()
         return gone
 
     def _begin(self, batch: _Batch) -> None:
@@ -204,13 +203,13 @@ def _documents_of(one: Reading) -> Iterator[LoadedDocument | IngestResult]:
         for brief in one.unchanged:
             yield IngestResult(brief.id, "unchanged", brief.passages, brief.sha256, fingerprint=brief.fingerprint)
     else:
-        yield from _loaded(one.data, one.name, None)
+        yield from _loaded(one.data, one.name)
     one.data = b""
 
 
-def _loaded(data: bytes, name: str, media_type: str | None) -> Iterator[LoadedDocument | IngestResult]:
+def _loaded(data: bytes, name: str) -> Iterator[LoadedDocument | IngestResult]:
     """Load a file and name its documents: a lone one after the file, rows without an id by their place in it."""
-    rows = _rows(data, name, media_type)
+    rows = _rows(data, name)
     first, second = next(rows, None), next(rows, None)
     alone = second is None
     for place, row in enumerate(chain([first, second], rows), start=1):
@@ -220,9 +219,9 @@ def _loaded(data: bytes, name: str, media_type: str | None) -> Iterator[LoadedDo
             yield row
 
 
-def _rows(data: bytes, name: str, media_type: str | None) -> Iterator[LoadedDocument | IngestResult]:
+def _rows(data: bytes, name: str) -> Iterator[LoadedDocument | IngestResult]:
     try:
-        for row in load(data, name=name, media_type=media_type):
+        for row in load(data, name=name):
             if isinstance(row, FailedRow):
                 yield IngestResult(name, "failed", problem=f"Line {row.line}: {row.reason}")
             else:

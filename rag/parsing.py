@@ -203,7 +203,6 @@ class Parser:
         """Return the messages of a worker and how it went; a worker that is still good is kept."""
         with self._lock:
             one = self._idle.pop() if self._idle else None
-            self._busy |= {one} if one else set()
         used = one is not None
         good = False
         try:

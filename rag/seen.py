@@ -9,28 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Protocol
 
 from index.files import Brief, FileRecord, Files
-from rag import ids, loaders
+from rag import ids, loaders, parsing, worker
+from rag.folders import GivenFile
 from rag.types import IngestResult
 
 _WINDOW_FILES, _WINDOW_BYTES = 64, 8 * 2**20  # files that are looked up together
 _RECORDS = 256  # files that are recorded together
 _RECORDED_DOCUMENTS = 100_000  # of one file; one that gives more is read every time
-
-
-class GivenFile(Protocol):
-    """A file that is read when its turn has come; its name says the format and names its documents."""
-
-    @property
-    def name(self) -> str:
-        """The name."""
-        ...
-
-    def read(self) -> bytes:
-        """Return its bytes; raises OSError."""
-        ...
 
 
 @dataclass(slots=True)
@@ -120,8 +107,9 @@ class Record:
 
 @functools.cache
 def _loaders_version() -> str:
-    """Return a digest of all that makes documents of bytes: the loaders, and the versions of the libraries."""
-    sources = sorted([*Path(loaders.__file__).parent.rglob("*.py"), Path(ids.__file__)])
+    """Return a digest of all that makes documents of bytes: the code, and the versions of the libraries."""
+    given = (ids, parsing, worker)  # what names documents, and what carries them from the process that reads
+    sources = sorted([*Path(loaders.__file__).parent.rglob("*.py"), *(Path(one.__file__ or "") for one in given)])
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources))
     try:
         named = [re.match(r"[\w.-]+", line) for line in metadata.requires("pincite") or () if "extra ==" not in line]

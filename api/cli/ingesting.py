@@ -15,8 +15,8 @@ from rich.text import Text
 
 from api.cli.context import AsJson, CollectionName, Output, service
 from api.cli.output import Exit, emit, err, fail
-from api.cli.service import GivenFile, Json, Service
-from rag.folders import Sent, find_files
+from api.cli.service import Json, Service
+from rag.folders import GivenFile, Sent, find_files
 
 
 def ingest(

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from api.cli.context import AsJson, CollectionName, Options, Output, service
 from api.cli.output import Exit, emit, err, fail, out, parsed_filter
-from api.cli.service import Service
+from api.cli.service import delete_ids
 from api.settings import origins
 
 documents = typer.Typer(help="List, show and delete documents.", no_args_is_help=True)
@@ -60,7 +60,7 @@ def delete_documents(
         fail("--dry-run says what --filter matches; it takes no ids.", Exit.USAGE)
     with service(context) as at_work:
         if document_ids:
-            gone = {one for some in _thousands(document_ids) for one in _delete(at_work, collection, some)["ids"]}
+            gone = set(delete_ids(at_work, collection, document_ids))
             lines = [f"{one}: {'deleted' if one in gone else 'absent'}" for one in dict.fromkeys(document_ids)]
             good = gone == {*document_ids}
         else:
@@ -72,14 +72,6 @@ def delete_documents(
     out.print(Text("\n".join(lines)))
     if not good:
         raise typer.Exit(Exit.NO)
-
-
-def _thousands(ids: list[str]) -> list[list[str]]:
-    return [ids[start : start + 1_000] for start in range(0, len(ids), 1_000)]
-
-
-def _delete(at_work: Service, collection: str, ids: list[str]) -> dict[str, Any]:
-    return at_work.delete(collection, {"field": "document_id", "in": ids})
 
 
 @collections.command("list")

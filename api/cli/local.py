@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Any
 
-from api.cli.service import GivenFile, Json
+from api.cli.service import Json, described
 from api.deleting import delete_matching
 from api.limits import LIST_PAGE
 from api.translations import answer_json, as_json, document_out, result_out, search_json, summary_out
@@ -14,6 +14,7 @@ from api.versions import version_of
 from api.wiring import Pincite
 from index.collection import Collection
 from rag.ask import Candidates, ask, search
+from rag.folders import GivenFile
 from rag.ingest import Ingest
 from rag.types import Question
 
@@ -86,15 +87,13 @@ class Local:
     def info(self) -> Json:
         """Return versions, model and counts."""
         encoder = self._pincite.encoder
-        return {
-            "version": version_of("pincite"),
-            "python": platform.python_version(),
-            "data": str(self._pincite.settings.data),
-            "encoder": {"fingerprint": encoder.fingerprint, "dimension": encoder.dimension},
-            "collections": {
-                one["name"]: {"documents": one["documents"], "passages": one["passages"]} for one in self.collections()
-            },
-        }
+        return described(
+            version_of("pincite"),
+            platform.python_version(),
+            str(self._pincite.settings.data),
+            {"fingerprint": encoder.fingerprint, "dimension": encoder.dimension, "runtime": encoder.runtime},
+            self.collections(),
+        )
 
     def _collection(self, name: str) -> Collection:
         return self._pincite.catalog.collection(name)

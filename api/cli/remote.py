@@ -11,16 +11,16 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from api.cli.service import GivenFile, Json, Refused
+from api.cli.service import Json, Refused, delete_ids, described
 from api.settings import Settings
 from index.lock import holder
+from rag.folders import GivenFile
 
 _CALL_SECONDS = 3_600.0  # verifying reads everything
 _START_SECONDS = 10.0  # a server writes its address into the lock file a moment before it listens
 _BUSY_SECONDS = 60.0  # how long a server may be too busy
 _POLL_SECONDS = 0.1
 _UPLOAD_FILES, _UPLOAD_BYTES = 500, 16 * 2**20  # a single larger file goes alone
-_IDS = 1_000  # deleted by one call
 _USAGE_FIELDS = frozenset({"query", "filter", "name"})
 
 
@@ -79,8 +79,7 @@ class Remote:
     def remove_others(self, collection: str, keep: Set[str]) -> Sequence[str]:
         """Delete every document whose id is not in `keep`; return the ids."""
         gone = [one["id"] for one in self.documents(collection) if one["id"] not in keep]
-        for start in range(0, len(gone), _IDS):
-            self.delete(collection, {"field": "document_id", "in": gone[start : start + _IDS]})
+        delete_ids(self, collection, gone)
         return gone
 
     def token(self, collection: str) -> str:
@@ -137,15 +136,10 @@ class Remote:
     def info(self) -> Json:
         """Return versions, model and counts."""
         found = self._call("GET", "/v1/info")
-        return {
-            "version": found["version"],
-            "python": found["versions"]["python"],
-            "data": str(self._settings.data),
-            "encoder": {name: found["model"][name] for name in ("fingerprint", "dimension")},
-            "collections": {
-                one["name"]: {"documents": one["documents"], "passages": one["passages"]} for one in self.collections()
-            },
-        }
+        encoder = {name: found["model"][name] for name in ("fingerprint", "dimension")}
+        encoder["runtime"] = found["runtime"]["encoder"]
+        python, data = found["versions"]["python"], str(self._settings.data)
+        return described(found["version"], python, data, encoder, self.collections())
 
     def _call(self, method: str, path: str, body: Json | bytes | None = None, headers: Mapping[str, str] = {}) -> Any:
         """Return the JSON of an answer; raises Refused for a problem, after waiting where the server is busy."""

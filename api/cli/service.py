@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Any, Protocol
 
+from rag.folders import GivenFile
+
 Json = dict[str, Any]
+_IDS = 1_000  # in one filter, and in the answer to it
 
 
 class Refused(Exception):
@@ -17,19 +20,6 @@ class Refused(Exception):
     def __init__(self, message: str, *, usage: bool = False) -> None:
         super().__init__(message)
         self.usage = usage
-
-
-class GivenFile(Protocol):
-    """A file that is read when its turn has come."""
-
-    @property
-    def name(self) -> str:
-        """The name that its documents are known by."""
-        ...
-
-    def read(self) -> bytes:
-        """Return its bytes; raises OSError."""
-        ...
 
 
 class Service(Protocol):
@@ -88,3 +78,24 @@ class Service(Protocol):
     def info(self) -> Json:
         """Return versions, model and counts."""
         ...
+
+
+def delete_ids(at_work: Service, collection: str, document_ids: Sequence[str]) -> list[str]:
+    """Delete documents by id, as many in a call as a filter can name; return the ids of those that were there."""
+    gone: list[str] = []
+    for start in range(0, len(document_ids), _IDS):
+        condition = {"field": "document_id", "in": list(document_ids[start : start + _IDS])}
+        gone += at_work.delete(collection, condition)["ids"]
+    return gone
+
+
+def described(version: str, python: str, data: str, encoder: Json, collections: Iterable[Json]) -> Json:
+    """Return what `pincite info` tells; `collections` are as `Service.collections` returns them."""
+    told = ("documents", "passages", "dense", "pending")
+    return {
+        "version": version,
+        "python": python,
+        "data": data,
+        "encoder": encoder,
+        "collections": {one["name"]: {name: one[name] for name in told} for one in collections},
+    }

@@ -14,7 +14,7 @@ from rich.text import Text
 from watchfiles import watch
 
 from api.cli.output import err, out
-from api.cli.service import Json, Refused, Service
+from api.cli.service import Json, Refused, Service, delete_ids
 from index.errors import IndexProblem
 from rag.errors import RagProblem
 from rag.folders import File, Seen, look
@@ -91,10 +91,8 @@ class Watch:
     def _remove(self, document_ids: set[str]) -> None:
         """Delete documents, but for those that another file gives."""
         lost = sorted(document_ids.difference(*self._given.values()))
-        for start in range(0, len(lost), 1_000):
-            condition = {"field": "document_id", "in": lost[start : start + 1_000]}
-            for document_id in self._at_work.delete(self._collection, condition)["ids"]:
-                _say(f"removed: {document_id}")
+        for document_id in delete_ids(self._at_work, self._collection, lost):
+            _say(f"removed: {document_id}")
 
     def note(self, files: Sequence[File], told: Iterable[tuple[int, Json]]) -> None:
         """Note which documents the files gave."""

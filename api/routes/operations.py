@@ -27,6 +27,7 @@ _LIBRARIES = (
     "faiss-cpu",
     "fastapi",
     "numpy",
+    "openvino",
     "pydantic",
     "sentence-transformers",
     "tantivy",
@@ -84,7 +85,7 @@ def look(running: Running) -> Iterator[Measure]:
     queues = {
         "questions": running.questions.waiting,
         "writes": running.writes.waiting,
-        "encoder": getattr(running.pincite.encoder, "waiting", 0),
+        "encoder": running.pincite.encoder.waiting,
         "jobs": jobs["queued"],
     }
     yield gauge("pincite_waiting", "Who waits for a place, by queue.", "queue", queues)

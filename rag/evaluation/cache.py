@@ -10,7 +10,7 @@ from pathlib import Path
 
 from index.catalog import Catalog
 from index.collection import Collection
-from rag import folders, ids, ingest, loaders, splitting
+from rag import folders, ids, ingest, loaders, parsing, splitting, worker
 from rag.encoding import Encoder
 from rag.evaluation.datasets import Dataset
 from rag.evaluation.manifest import digest
@@ -54,6 +54,6 @@ def _fill(collection: Collection, dataset: Dataset, encoder: Encoder, on_progres
 
 def _code_digest() -> str:
     """Return a digest of the code from a file to its passages, so that no version has to be raised by hand."""
-    files = [Path(module.__file__ or "") for module in (folders, ids, ingest, splitting)]
+    files = [Path(module.__file__ or "") for module in (folders, ids, ingest, parsing, splitting, worker)]
     files += sorted(Path(loaders.__file__ or "").parent.rglob("*.py"))
     return digest([file.read_text(encoding="utf-8") for file in files])

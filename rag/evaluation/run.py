@@ -85,7 +85,7 @@ def evaluate(
 def _missing(dataset: Dataset, collection: Collection) -> Sequence[str]:
     """Return the ids of judged documents that the collection does not hold: they count as not found."""
     judged = sorted({document for grades in dataset.judgements.values() for document in grades})
-    return sorted(set(judged) - set(collection.fingerprints(judged)))
+    return sorted(set(judged) - set(collection.files.known(judged)))
 
 
 def evaluate_systems(

@@ -38,19 +38,11 @@ def load_docx(source: Source) -> Iterator[LoadedDocument]:
         document = Document(packed)
         written = Written()
         _Body(document, written).read()
-        known = properties(document.core_properties)
         if is_blank(written.text):
             raise NoText("The DOCX holds no text: there is nothing to add.")
-        yield LoadedDocument(
-            text=written.text,
-            media_type=MEDIA_TYPE,
-            original=source.data,
-            headings=written.headings,
-            title=known.title or next((one.title for one in written.headings if one.start == 0), None),
-            published=known.published,
-            language=known.language,
-            metadata=known.metadata,
-        )
+        first = next((one.title for one in written.headings if one.start == 0), None)
+        loaded = LoadedDocument(written.text, MEDIA_TYPE, source.data, title=first, headings=written.headings)
+        yield properties(document.core_properties).describe(loaded)
 
 
 class _Body:

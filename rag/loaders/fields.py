@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from index.types import Json
 from rag.loaders.dates import normalise_date
+from rag.types import LoadedDocument
 
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,4}")
 
@@ -23,6 +24,18 @@ class Fields:
     published: str | None = None
     language: str | None = None
     metadata: Mapping[str, Json] = field(default_factory=dict)
+
+    def describe(self, document: LoadedDocument) -> LoadedDocument:
+        """Return `document` with these fields; its own title stays where there is none here."""
+        return replace(
+            document,
+            title=self.title or document.title,
+            uri=self.uri,
+            source=self.source,
+            published=self.published,
+            language=self.language,
+            metadata=self.metadata,
+        )
 
 
 def take_fields(given: Mapping[str, Json]) -> Fields:

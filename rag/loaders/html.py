@@ -49,20 +49,7 @@ def load_html(source: Source) -> Iterator[LoadedDocument]:
     text, headings = _content(page)
     if is_blank(text):
         raise NoText("The page holds no text outside scripts and navigation: save it after it has loaded, as HTML.")
-    head = read_head(page)
-    yield LoadedDocument(
-        text=text,
-        media_type="text/html",
-        original=source.data,
-        headings=headings,
-        title=head.title,
-        uri=head.uri,
-        source=head.source,
-        published=head.published,
-        language=head.language,
-        encoding=encoding,
-        metadata=head.metadata,
-    )
+    yield read_head(page).describe(LoadedDocument(text, "text/html", source.data, encoding=encoding, headings=headings))
 
 
 def read_body(data: bytes, charset: str | None = None) -> tuple[str, list[Heading]]:

@@ -113,19 +113,7 @@ def _document(row: Json, original: bytes, encoding: str) -> LoadedDocument:
     if nested is not None and not isinstance(nested, dict):
         raise _RowProblem("`metadata` is not an object")
     fields = take_fields({**(nested or {}), **{name: value for name, value in rest.items() if value is not None}})
-    return LoadedDocument(
-        text=text,
-        media_type="application/json",
-        original=original,
-        id=identity,
-        title=fields.title,
-        uri=fields.uri,
-        source=fields.source,
-        published=fields.published,
-        language=fields.language,
-        encoding=encoding,
-        metadata=fields.metadata,
-    )
+    return fields.describe(LoadedDocument(text, "application/json", original, id=identity, encoding=encoding))
 
 
 def _take_id(rest: dict[str, Json]) -> str | None:

@@ -52,20 +52,16 @@ def load_markdown(source: Source) -> Iterator[LoadedDocument]:
     fields, start = read_front_matter(text)
     refuse_blank(text[start:])
     headings = read_headings(text, start)
-    yield LoadedDocument(
+    loaded = LoadedDocument(
         text=text,
         media_type="text/markdown",
         original=source.data,
+        title=_leading_title(text, start, headings),
+        encoding=encoding,
         body=Span(start, len(text)) if start else None,
         headings=headings,
-        title=fields.title or _leading_title(text, start, headings),
-        uri=fields.uri,
-        source=fields.source,
-        published=fields.published,
-        language=fields.language,
-        encoding=encoding,
-        metadata=fields.metadata,
     )
+    yield fields.describe(loaded)
 
 
 def read_front_matter(text: str) -> tuple[Fields, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from lxml import etree
@@ -16,6 +17,7 @@ from rag.types import LoadedDocument
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 _GROUPS_DEEP = 50
+_NO_TITLE = "PowerPoint Presentation"  # what the program writes where nobody gave one
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 
 
@@ -35,18 +37,11 @@ def load_pptx(source: Source) -> Iterator[LoadedDocument]:
         if not found:
             raise NoText("The PPTX holds no text: if its slides are pictures, run OCR first.")
         known = properties(presentation.core_properties)
-        title = known.title if known.title != "PowerPoint Presentation" else None
-        yield LoadedDocument(
-            text=written.text,
-            media_type=MEDIA_TYPE,
-            original=source.data,
-            headings=written.headings,
-            pages=written.pages,
-            title=title or (written.headings[0].title if written.headings else None),
-            published=known.published,
-            language=known.language,
-            metadata=known.metadata,
-        )
+        if known.title == _NO_TITLE:
+            known = replace(known, title=None)
+        first = written.headings[0].title if written.headings else None
+        loaded = LoadedDocument(written.text, MEDIA_TYPE, source.data, title=first, headings=written.headings)
+        yield known.describe(replace(loaded, pages=written.pages))
 
 
 def _slide(slide: Any, number: int, written: Written) -> bool:

@@ -28,18 +28,9 @@ def load_rst(source: Source) -> Iterator[LoadedDocument]:
     headings = read_headings(text)
     leading = headings[0] if headings and is_blank(text[: headings[0].start]) else None
     fields = read_field_list(text[leading.end if leading else 0 :])
-    yield LoadedDocument(
-        text=text,
-        media_type="text/x-rst",
-        original=source.data,
-        headings=headings,
-        title=fields.title or (leading.title if leading else None),
-        uri=fields.uri,
-        source=fields.source,
-        published=fields.published,
-        language=fields.language,
-        encoding=encoding,
-        metadata=fields.metadata,
+    title = leading.title if leading else None
+    yield fields.describe(
+        LoadedDocument(text, "text/x-rst", source.data, title=title, encoding=encoding, headings=headings)
     )
 
 

@@ -31,17 +31,8 @@ def load_xlsx(source: Source) -> Iterator[LoadedDocument]:
         filled = [_sheet(sheet, written) for sheet in book.worksheets]
         if not any(filled):
             raise NoText("The XLSX holds no cells with a value: there is nothing to add.")
-        known = properties(book.properties)
-        yield LoadedDocument(
-            text=written.text,
-            media_type=MEDIA_TYPE,
-            original=source.data,
-            headings=written.headings,
-            title=known.title,
-            published=known.published,
-            language=known.language,
-            metadata=known.metadata,
-        )
+        loaded = LoadedDocument(written.text, MEDIA_TYPE, source.data, headings=written.headings)
+        yield properties(book.properties).describe(loaded)
 
 
 def _sheet(sheet: Any, written: Written) -> bool:

@@ -8,6 +8,7 @@ model is not equal to the plain one, the plain path is used.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import logging
@@ -57,9 +58,11 @@ def prepared(model: Path, fingerprint: str, cache: Path | None) -> Prepared:
 
     Without a cache it is prepared in a temporary folder that lives as long as the process. Raises ModelUnavailable.
     """
-    home = Path(tempfile.mkdtemp(prefix="pincite-model-")) if cache is None else cache / "models"
     if cache is None:
-        _remove_at_exit(home)
+        home = Path(tempfile.mkdtemp(prefix="pincite-model-"))
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
+    else:
+        home = cache / "models"
     folder = home / f"{fingerprint[:16]}-{_machine()[:8]}"
     facts = read_facts(folder)
     if facts is None:
@@ -105,12 +108,6 @@ def _run_prepare(model: Path, work: Path) -> None:
         raise ModelUnavailable(
             f"The model in {model} cannot be loaded ({last}). Set PINCITE_MODEL to another model folder."
         )
-
-
-def _remove_at_exit(folder: Path) -> None:
-    import atexit
-
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _machine() -> str:

@@ -76,7 +76,8 @@ def test_everything_given_comes_back(collection: Collection, maker) -> None:
     }
     assert (info.sha256, info.fingerprint) == (given.document.sha256, given.document.fingerprint)
     assert (info.characters, info.bytes, info.passages) == (len(given.document.text), 6, 2)
-    assert collection.fingerprints([info.id, "no"]) == {info.id: given.document.fingerprint}
+    known = collection.files.known([info.id, "no"])
+    assert {name: brief.fingerprint for name, brief in known.items()} == {info.id: given.document.fingerprint}
     refs = [PassageRef(info.id, ordinal, info.sha256) for ordinal in (1, 0)]
     stored = collection.passages(refs)
     assert [one.text for one in stored] == ["second 😀 passage", HOSTILE]

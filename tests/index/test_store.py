@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -52,6 +53,24 @@ def test_damaged_text_is_never_served(folder: Path, maker) -> None:
             collection.text("victim")
         assert collection.text("d0")
         assert any("victim" in problem for problem in catalog.verify())
+
+
+def test_vectors_that_are_missing_are_named(folder: Path, maker) -> None:
+    """A document without its vectors, or with too few, makes its collection damaged, and verify names the document."""
+    for damage in (
+        "DELETE FROM vectors WHERE document = 2",
+        "UPDATE vectors SET data = x'00000000' WHERE document = 2",
+    ):
+        stock(folder, maker, 3)
+        store = Store(folder)
+        with store.writing() as writer:
+            writer.sql(damage)
+        store.close()
+        with maker.open(folder) as catalog:
+            with pytest.raises(Damaged, match="pincite verify"):
+                catalog.collection("default")
+            assert any("'d1'" in problem for problem in catalog.verify())
+        shutil.rmtree(folder)
 
 
 def test_a_database_without_checksums_is_refused_untouched(folder: Path, maker) -> None:
