@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.cli.context import AsJson, Options
+from api.cli.diagnosing import show_diagnosis
 from api.cli.output import Exit, emit, err, fail, out, plain_errors
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="What draws questions and resamples intervals.")] = 0,
     answers: Annotated[bool, typer.Option("--answers", help="Also ask as a user would: declined, highlights.")] = False,
     slice_by: Annotated[list[str] | None, typer.Option(help="Also show measures by this metadata field.")] = None,
+    diagnose: Annotated[bool, typer.Option("--diagnose", help="Say where hybrid loses each missed document.")] = False,
     runs: Annotated[bool, typer.Option("--runs", help="Write TREC runs beside the output too.")] = False,
     as_json: AsJson = False,
     output: Annotated[Path | None, typer.Option(help="Write the result here, values per question beside it.")] = None,
@@ -39,6 +42,7 @@ def evaluate(
     from rag.evaluation import run
     from rag.evaluation.cache import cached_collection
     from rag.evaluation.datasets import read_dataset
+    from rag.evaluation.diagnosis import diagnose as diagnosed
     from rag.evaluation.result import result_json, write
 
     settings = context.find_object(Options).settings()  # type: ignore[union-attr]
@@ -62,6 +66,11 @@ def evaluate(
                 slice_by=slice_by or (),
                 on_progress=_shown(progress, bar),
             )
+            if diagnose:
+                progress.reset(bar, description="questions diagnosed")
+                plan = run.Plan(split, limit, seed)
+                found = diagnosed(read, collection, encoder, plan, on_progress=_shown(progress, bar))
+                evaluation = replace(evaluation, diagnosis=found.json())
         if output is not None:
             for written in write(evaluation, output, runs=runs):
                 err.print(Text(f"written: {written}"))
@@ -99,3 +108,5 @@ def _show(evaluation: Evaluation) -> None:
             )
         table.add_row(measure, *cells)
     out.print(table)
+    if evaluation.diagnosis:
+        show_diagnosis(evaluation.diagnosis)

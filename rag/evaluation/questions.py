@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from index.errors import FilterInvalid
+from index.filters import parse
 from index.types import Json
 from rag.evaluation.rows import Place, Row, json_rows
 from rag.types import Turn
@@ -33,6 +35,7 @@ class DatasetQuestion:
     spans: Sequence[AnswerSpan] = ()
     answerable: bool | None = None
     split: str | None = None
+    filter: Json = None  # the filter language of index/filters.py; None filters nothing
     metadata: Mapping[str, Json] = field(default_factory=dict)
 
 
@@ -40,8 +43,9 @@ def read_questions(path: Path) -> Sequence[DatasetQuestion]:
     """Read a queries file, one `{"_id", "text", "metadata"}` a line, in its order.
 
     Of `metadata` are read `answers`, `answer_spans` (`[{"doc", "start", "end", "text"}]`), `answerable`, `history`
-    (`[{"role", "text"}]`) and `split`; the rest is kept for slices. Where `silver` is true nobody checked the labels,
-    so `answerable` is not used. Raises DatasetInvalid for a row that lacks its id or its text, or has an id twice.
+    (`[{"role", "text"}]`), `split` and `filter`; the rest is kept for slices. Where `silver` is true nobody checked
+    the labels, so `answerable` is not used. Raises DatasetInvalid for a row that lacks its id or its text, or has an
+    id twice.
     """
     questions: dict[str, DatasetQuestion] = {}
     for row in json_rows(path):
@@ -69,6 +73,7 @@ def _question(row: Row) -> DatasetQuestion:
         spans=tuple(_spans(row.place, metadata)),
         answerable=_answerable(row.place, metadata),
         split=metadata.get("split"),
+        filter=_filter(row.place, metadata),
         metadata=metadata,
     )
 
@@ -101,6 +106,14 @@ def _spans(place: Place, metadata: Mapping[str, Json]) -> Iterator[AnswerSpan]:
         if not isinstance(doc, str) or not isinstance(text, str) or type(start) is not int or type(end) is not int:
             raise place.problem('an answer span is {"doc": "…", "start": 0, "end": 9, "text": "…"}')
         yield AnswerSpan(place.document_id(doc), start, end, text, place)
+
+
+def _filter(place: Place, metadata: Mapping[str, Json]) -> Json:
+    try:
+        parse(metadata.get("filter"))
+    except FilterInvalid as problem:
+        raise place.problem(f"`metadata.filter`: {problem}") from problem
+    return metadata.get("filter")
 
 
 def _answerable(place: Place, metadata: Mapping[str, Json]) -> bool | None:

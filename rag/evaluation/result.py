@@ -34,6 +34,7 @@ class Evaluation:
     systems: Mapping[str, SystemResult]
     manifest: Mapping[str, Json]
     timings: Mapping[str, Json] = field(default_factory=dict)
+    diagnosis: Json = None  # as `rag.evaluation.diagnosis` gives it, where it was asked for
 
 
 def judge(
@@ -88,7 +89,7 @@ def result_json(evaluation: Evaluation) -> Json:
     return {
         "systems": {name: _system_json(result) for name, result in evaluation.systems.items()},
         "manifest": dict(evaluation.manifest),
-    }
+    } | ({"diagnosis": evaluation.diagnosis} if evaluation.diagnosis else {})
 
 
 def _system_json(result: SystemResult) -> Json:

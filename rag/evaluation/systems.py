@@ -63,4 +63,4 @@ class CollectionSystem:
             return None
 
     def _question(self, question: DatasetQuestion) -> Question:
-        return Question(question.text, mode=self._mode, history=question.history)
+        return Question(question.text, mode=self._mode, history=question.history, filter=question.filter)
