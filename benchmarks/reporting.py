@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import platform
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -40,6 +43,16 @@ def rows_of(file: Path) -> Iterator[dict[str, Any]]:
 def say(message: str) -> None:
     """Tell on stderr how far it is."""
     print(message, file=sys.stderr, flush=True)
+
+
+def machine() -> str:
+    """Say what this runs on: the processor, how many cores there are to run on, the memory."""
+    processor = platform.processor() or platform.machine()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        processor = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), processor)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{processor}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
