@@ -64,14 +64,37 @@ def _holds_words(text: str, answer: str) -> bool:
     return re.search(before + re.escape(answer) + after, text) is not None
 
 
-def token_iou(shown: Iterable[Piece], wanted: Iterable[Piece]) -> float:
-    """Return how much of the words shown and wanted is both, 0 to 1; a word is where it starts in its document.
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """How many words were shown, how many were wanted, and how many were both."""
 
-    B. Smith and A. Troynikov, "Evaluating Chunking Strategies for Retrieval", 2024, but with words for tokens, and a
-    word that is shown twice counting once. `wanted` holds at least one word.
+    shown: int
+    wanted: int
+    both: int
+
+    @property
+    def iou(self) -> float:
+        """Both over either, 0 to 1."""
+        return self.both / (self.shown + self.wanted - self.both) if self.wanted else 0.0
+
+    @property
+    def precision(self) -> float:
+        """How much of what was shown was wanted, 0 to 1, and 0 where nothing was shown."""
+        return self.both / self.shown if self.shown else 0.0
+
+    @property
+    def recall(self) -> float:
+        """How much of what was wanted was shown, 0 to 1."""
+        return self.both / self.wanted if self.wanted else 0.0
+
+
+def token_overlap(shown: Iterable[Piece], wanted: Iterable[Piece]) -> Overlap:
+    """Count the words shown and wanted; a word is where it starts in its document, and counts once.
+
+    B. Smith and A. Troynikov, "Evaluating Chunking Strategies for Retrieval", 2024, but with words for tokens.
     """
     left, right = _words(shown), _words(wanted)
-    return len(left & right) / len(left | right) if right else 0.0
+    return Overlap(len(left), len(right), len(left & right))
 
 
 def _words(pieces: Iterable[Piece]) -> set[tuple[str, int]]:

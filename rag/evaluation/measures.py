@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import ir_measures
 from ir_measures import RR, P, R, Success, nDCG
 
-from rag.evaluation.containment import Piece, exact_match, findable, holds_answer, token_f1, token_iou
+from rag.evaluation import calibration
+from rag.evaluation.containment import Overlap, Piece, exact_match, findable, holds_answer, token_f1, token_overlap
 from rag.evaluation.datasets import Judgements
 from rag.evaluation.questions import DatasetQuestion
-from rag.evaluation.statistics import Labels, Values, auprc, auroc
+from rag.evaluation.statistics import Labels, Values
 from rag.evaluation.trec import Run
 from rag.types import Answer, AnswerPassage
 
@@ -91,11 +92,11 @@ def _answer_highlighted(depth: int) -> Callable[[Observed], float | None]:
     return measure
 
 
-def _passage_overlap(depth: int) -> Callable[[Observed], float | None]:
+def _passage_overlap(depth: int, figure: Callable[[Overlap], float]) -> Callable[[Observed], float | None]:
     def measure(seen: Observed) -> float | None:
         if not seen.question.spans:
             return None
-        return token_iou(map(_piece, seen.found[:depth]), _wanted(seen.question))
+        return figure(token_overlap(map(_piece, seen.found[:depth]), _wanted(seen.question)))
 
     return measure
 
@@ -104,7 +105,7 @@ def _highlight_overlap(depth: int) -> Callable[[Observed], float | None]:
     def measure(seen: Observed) -> float | None:
         if seen.answer is None or not seen.question.spans:
             return None
-        return token_iou(_sentences(seen.answer, depth), _wanted(seen.question))
+        return token_overlap(_sentences(seen.answer, depth), _wanted(seen.question)).iou
 
     return measure
 
@@ -131,7 +132,9 @@ OWN: Mapping[str, Callable[[Observed], float | None]] = {
     "Answer@5": _answer_found(5),
     "Answer@20": _answer_found(20),
     "Answer in highlights@3": _answer_highlighted(3),
-    "Passage token IoU@5": _passage_overlap(5),
+    "Passage token IoU@5": _passage_overlap(5, lambda overlap: overlap.iou),
+    "Passage token precision@5": _passage_overlap(5, lambda overlap: overlap.precision),
+    "Passage token recall@5": _passage_overlap(5, lambda overlap: overlap.recall),
     "Highlight token IoU@3": _highlight_overlap(3),
     "Exact match": _predicted(exact_match),
     "Token F1": _predicted(token_f1),
@@ -142,8 +145,11 @@ OWN: Mapping[str, Callable[[Observed], float | None]] = {
 """Per measure its value for one question, 0 to 1, or None where it says nothing about that question."""
 
 CONFIDENCE: Mapping[str, Callable[[Values, Labels], float]] = {
-    "Answerability AUROC": auroc,
-    "Answerability AUPRC": auprc,
+    "Answerability AUROC": calibration.auroc,
+    "Answerability AUPRC": calibration.auprc,
+    "Answerability ECE": calibration.ece,
+    "Answerability Brier": calibration.brier,
+    "Answerability AURC": calibration.aurc,
 }
 """Per measure its value over all questions that have a confidence and a known `answerable`."""
 

@@ -7,62 +7,105 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from index.types import Json
+from rag.evaluation.calibration import Calibration, calibration
 from rag.evaluation.datasets import Judgements
 from rag.evaluation.measures import CONFIDENCE, Observed, document_ranking, own_values, ranking_values
 from rag.evaluation.questions import DatasetQuestion
-from rag.evaluation.statistics import Estimate, mean_estimate, score_estimate
+from rag.evaluation.statistics import Estimate, Labels, Values, mean_estimate, score_estimate
 from rag.evaluation.trec import Run, write_run
+from rag.types import AnswerPassage
 
 PerQuery = Mapping[str, Mapping[str, float]]
+
+LEAD = ("nDCG@10", "Answer@5")  # what a question is said to have gone well or badly by: the first that it has
+WORST, SHOWN = 10, 5  # questions of which passages are kept, and how many of each
 
 
 @dataclass(frozen=True, slots=True)
 class SystemResult:
-    """How one system did: figures, the same by slice (field, then value), values by query id, and its ranking."""
+    """How one system did: figures, the same by slice (field, then value), values by query id, and its ranking.
+
+    `calibration` is there where it has a confidence. `worst` are the first passages of the questions that went worst,
+    by query id, the worst first; a system that is a run file has none.
+    """
 
     measures: Mapping[str, Estimate]
     slices: Mapping[str, Mapping[str, Mapping[str, Estimate]]]
     values: PerQuery
     run: Run
+    calibration: Calibration | None = None
+    worst: Mapping[str, Sequence[AnswerPassage]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Results by system, the manifest of what they were made from, and waiting times in milliseconds."""
+    """Results by system, the manifest of what they were made from, waiting times in milliseconds, and judgements."""
 
     systems: Mapping[str, SystemResult]
     manifest: Mapping[str, Json]
     timings: Mapping[str, Json] = field(default_factory=dict)
+    judgements: Judgements = field(default_factory=dict)  # of the questions that were asked
     diagnosis: Json = None  # as `rag.evaluation.diagnosis` gives it, where it was asked for
 
 
 def judge(
-    judgements: Judgements, observed: Sequence[Observed], *, seed: int, slice_by: Sequence[str] = ()
+    judgements: Judgements,
+    observed: Sequence[Observed],
+    *,
+    seed: int,
+    slice_by: Sequence[str] = (),
+    run: Run | None = None,
 ) -> SystemResult:
     """Return the measures of one system that was asked the questions of `observed`, sliced by metadata fields.
 
-    Only the judgements of those questions count; intervals are drawn with `seed`.
+    Only the judgements of those questions count; intervals are drawn with `seed`. With `run`, a ranking of documents
+    made elsewhere, nothing was observed but that, and only rankings are measured.
     """
     asked = {seen.question.id: seen for seen in observed}
     judged = {query: grades for query, grades in judgements.items() if query in asked}
-    run = {query: document_ranking(seen.found) for query, seen in asked.items()}
-    values = {**ranking_values(judged, run), **own_values(observed)}
+    found = {query: document_ranking(seen.found) for query, seen in asked.items()} if run is None else run
+    values = {**ranking_values(judged, found), **(own_values(observed) if run is None else {})}
+    confident = _confident(observed)
     return SystemResult(
         measures=_estimates(values, observed, seed),
         slices={field: _sliced(values, observed, field, seed) for field in slice_by},
         values=values,
-        run=run,
+        run=found,
+        calibration=calibration(*confident) if confident else None,
+        worst={query: asked[query].found[:SHOWN] for query in worst(values)},
     )
+
+
+def lead(values: PerQuery) -> Mapping[str, float]:
+    """Return by query id the value of the first measure of `LEAD` that says something about the question."""
+    return {query: value for name in reversed(LEAD) for query, value in values.get(name, {}).items()}
+
+
+def worst(values: PerQuery) -> Sequence[str]:
+    """Return the ids of the at most `WORST` questions that went worst, the worst first; none that went well."""
+    short = {query: value for query, value in lead(values).items() if value < 1}
+    return sorted(short, key=lambda query: short[query])[:WORST]
+
+
+def _confident(observed: Sequence[Observed]) -> tuple[Values, Labels] | None:
+    """Return confidences and truths where there are some, of both kinds."""
+    sure = [(s.confidence, s.question.answerable) for s in observed if s.confidence is not None]
+    known = [(confidence, answerable) for confidence, answerable in sure if answerable is not None]
+    if len({answerable for _, answerable in known}) < 2:
+        return None
+    scores, labels = zip(*known, strict=True)
+    return np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.bool_)
 
 
 def _estimates(values: PerQuery, observed: Sequence[Observed], seed: int) -> Mapping[str, Estimate]:
     means = {name: mean_estimate(list(by_query.values()), seed=seed) for name, by_query in values.items() if by_query}
-    sure = [s for s in observed if s.confidence is not None and s.question.answerable is not None]
-    scores, labels = [s.confidence or 0.0 for s in sure], [bool(s.question.answerable) for s in sure]
-    if not any(labels) or all(labels):
+    confident = _confident(observed)
+    if confident is None:
         return means
-    return means | {name: score_estimate(figure, scores, labels, seed=seed) for name, figure in CONFIDENCE.items()}
+    return means | {name: score_estimate(figure, *confident, seed=seed) for name, figure in CONFIDENCE.items()}
 
 
 def _sliced(
@@ -97,21 +140,31 @@ def _system_json(result: SystemResult) -> Json:
         field: {name: {"measures": _measures_json(estimates)} for name, estimates in groups.items()}
         for field, groups in result.slices.items()
     }
-    return {"measures": _measures_json(result.measures)} | ({"slices": slices} if slices else {})
+    told: dict[str, Json] = {"measures": _measures_json(result.measures)}
+    if slices:
+        told["slices"] = slices
+    if result.calibration:
+        told["calibration"] = _rounded(asdict(result.calibration))
+    return told
 
 
 def _measures_json(estimates: Mapping[str, Estimate]) -> Json:
-    return {name: {key: round(value, 6) for key, value in asdict(e).items()} for name, e in estimates.items()}
+    return {name: _rounded(asdict(estimate)) for name, estimate in estimates.items()}
+
+
+def _rounded(value: Json) -> Json:
+    """Return `value` with every float in it rounded to six digits after the point."""
+    if isinstance(value, dict):
+        return {key: _rounded(below) for key, below in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(below) for below in value]
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def per_query_json(evaluation: Evaluation) -> Json:
     """Return every value as `{system: {measure: {query id: value}}}`."""
     return {
-        name: {
-            measure: {query: round(value, 6) for query, value in by_query.items()}
-            for measure, by_query in result.values.items()
-            if by_query
-        }
+        name: _rounded({measure: by_query for measure, by_query in result.values.items() if by_query})
         for name, result in evaluation.systems.items()
     }
 

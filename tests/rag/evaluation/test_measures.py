@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.evaluation.containment import Piece, exact_match, holds_answer, token_f1, token_iou
-from rag.evaluation.measures import CONFIDENCE, OWN, Observed, own_values, ranking_values
+from rag.evaluation.containment import Piece, exact_match, holds_answer, token_f1, token_overlap
+from rag.evaluation.measures import OWN, Observed, own_values, ranking_values
 from rag.evaluation.questions import AnswerSpan, DatasetQuestion
-from rag.evaluation.result import judge
 from rag.evaluation.rows import Place
 from rag.evaluation.trec import read_run
 from rag.types import Span
@@ -128,12 +127,17 @@ def test_a_span_is_held_where_it_overlaps_in_its_document() -> None:
     assert [holds_answer(piece, question) for piece in pieces] == [False, True, True, False, False]
 
 
-def test_token_iou_of_a_worked_example() -> None:
-    """Shown are 4 words, wanted 3, both 2: 2 of 5; a word shown twice counts once."""
+def test_token_overlap_of_a_worked_example() -> None:
+    """Shown are 4 words, wanted 3, both 2: 2 of 5, of 4, of 3; a word shown twice counts once."""
     shown = [Piece("d", 0, "tin melts at 232"), Piece("d", 4, "melts")]
-    assert token_iou(shown, [Piece("d", 10, "at 232 degrees")]) == 2 / 5
-    assert token_iou(shown, [Piece("e", 10, "at 232 degrees")]) == 0
-    assert token_iou([], [Piece("d", 10, "at")]) == 0
+    overlaps = [
+        token_overlap(shown, [Piece("d", 10, "at 232 degrees")]),
+        token_overlap(shown, [Piece("e", 10, "at 232 degrees")]),
+        token_overlap([], [Piece("d", 10, "at")]),
+        token_overlap([Piece("d", 0, "all of it")], [Piece("d", 0, "all of it")]),
+    ]
+    figures = [(overlap.iou, overlap.precision, overlap.recall) for overlap in overlaps]
+    assert figures == [(2 / 5, 2 / 4, 2 / 3), (0, 0, 0), (0, 0, 0), (1, 1, 1)]
 
 
 @pytest.mark.parametrize(
@@ -188,14 +192,16 @@ def test_declining_is_counted_apart_for_answerable_and_unanswerable(known: Simpl
     assert (values["Declined, answerable"], values["Declined, unanswerable"]) == ({"yes": 1}, {"no": 1})
 
 
-def test_confidence_is_measured_where_there_is_one(known: SimpleNamespace) -> None:
-    """A confidence that parts the two kinds has area 1; without one the measures are not there."""
-    questions = [DatasetQuestion(f"q{n}", "?", answerable=n % 2 == 0) for n in range(20)]
-    sure = [Observed(question, [], confidence=0.9 if question.answerable else 0.2) for question in questions]
-    blind = [Observed(question, []) for question in questions]
-    measured = judge({}, sure, seed=0).measures
-    assert {name: measured[name].mean for name in CONFIDENCE} == dict.fromkeys(CONFIDENCE, 1)
-    assert not set(CONFIDENCE) & set(judge({}, blind, seed=0).measures)
+def test_words_shown_and_wanted_are_compared_over_the_first_five_passages(known: SimpleNamespace) -> None:
+    """Of four words of the answer three are shown in the fifth passage; the sixth does not count."""
+    question = DatasetQuestion("q", "?", spans=[span("d", "Tin melts at 232")])
+    other = [known.passage(f"e{n}", "one two three") for n in range(4)]
+    found = [*other, known.passage("d", TEXT, Span(4, 24)), known.passage("d", TEXT, Span(0, 4))]
+    values = own_values([Observed(question, found)])
+    shown = 4 * 3 + 4
+    assert values["Passage token precision@5"]["q"] == 3 / shown
+    assert values["Passage token recall@5"]["q"] == 3 / 4
+    assert values["Passage token IoU@5"]["q"] == 3 / (shown + 1)
 
 
 PIECES = st.builds(lambda start, length: Span(start, start + length), st.integers(0, 80), st.integers(1, 40))
