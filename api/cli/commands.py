@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import evaluating, ingesting, keeping, questioning, serving
+from api.cli import comparing, evaluating, ingesting, keeping, questioning, serving
 from api.cli.context import Options
 
 app = typer.Typer(
@@ -36,4 +36,5 @@ app.add_typer(keeping.documents, name="documents")
 app.add_typer(keeping.collections, name="collections")
 app.command()(keeping.verify)
 app.command(name="eval")(evaluating.evaluate)
+app.command()(comparing.compare)
 app.command()(keeping.info)
