@@ -59,6 +59,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     index_errors.IndexProblem: Kind(500, "index_problem"),
     index_errors.CollectionMissing: Kind(404, "collection_missing"),
     index_errors.DocumentMissing: Kind(404, "document_missing"),
+    index_errors.RankingMissing: Kind(404, "ranking_missing"),
     index_errors.FilterInvalid: Kind(422, "filter_invalid"),
     index_errors.NameInvalid: Kind(422, "name_invalid"),
     index_errors.DocumentInvalid: Kind(422, "document_invalid"),

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from index import manifest
+from index import manifest, rankings
 from index.dense import DenseView
 from index.errors import Unavailable, unwritable
 from index.keys import Keys, KeySet
 from index.reading import Change, Indexed, Reader
 from index.store import Store
 from index.terms import VERSION, TermView
-from index.types import Vectors
+from index.types import KeptRanking, Vectors
 
 MANIFEST = "terms.json"
 
@@ -36,6 +36,7 @@ class Views:
     documents: int
     passages: int
     languages: tuple[str | None, ...]
+    ranking: KeptRanking | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,8 @@ def keep(place: Place, views: Views) -> None:
 def _state(place: Place, reader: Reader, token: str, dense: DenseView, terms: TermView) -> Views:
     """Return both views with what else a search needs to know about the truth at `token`."""
     documents, passages = reader.counts(place.collection)
-    return Views(token, dense, terms, documents, passages, tuple(reader.languages(place.collection)))
+    languages = tuple(reader.languages(place.collection))
+    return Views(token, dense, terms, documents, passages, languages, rankings.in_use(reader, place.collection))
 
 
 def _loaded_dense(place: Place, reader: Reader) -> DenseView:

@@ -24,6 +24,7 @@ from index.errors import Behind, CollectionMissing, EncoderMismatch, IndexProble
 from index.files import Files
 from index.filters import Filter, parse
 from index.keys import KeySet
+from index.rankings import Rankings
 from index.reading import Located, Reader
 from index.store import Store
 from index.terms import question_terms
@@ -34,13 +35,14 @@ from index.types import (
     Found,
     Hit,
     Json,
+    KeptRanking,
     NewDocument,
     PassageRef,
     StoredPassage,
     Vectors,
     Written,
 )
-from index.writing import mismatch
+from index.writing import Writer, mismatch
 
 BATCH = 512  # documents of one transaction, after which the views catch up
 QUIET_SECONDS = 2.0  # without a write, before a term view with deletions is built afresh
@@ -59,6 +61,7 @@ class Collection:
         self._store: Store = place.store
         self._number = place.collection
         self.files = Files(place.store, place.collection)
+        self.rankings = Rankings(place.store, place.collection, self._changing)
         self._encoder = (encoder, dimension)
         self._writing = threading.RLock()
         self._compacting = threading.Lock()
@@ -109,6 +112,13 @@ class Collection:
                         if status != "absent" or document_id not in statuses:
                             statuses[document_id] = status
         return Written(statuses, self._views.token)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Writer]:
+        """Yield what writes to this collection, after whose one transaction the views catch up."""
+        with self._writing, self._then_caught_up(), self._store.writing() as writer:
+            self._require_here(writer)
+            yield writer
 
     @contextmanager
     def _then_caught_up(self) -> Iterator[None]:
@@ -208,6 +218,11 @@ class Collection:
         """The token of the state that searches see now."""
         return self._views.token
 
+    @property
+    def ranking(self) -> KeptRanking | None:
+        """The ranking in use in that state; None where it is the product's own."""
+        return self._views.ranking
+
     def document(self, document_id: str) -> DocumentInfo:
         """Return a document without its text; raises `DocumentMissing`."""
         with self._reading() as reader:
@@ -251,7 +266,7 @@ class Collection:
         with self._reading() as reader:
             found = reader.info(self._number, self.name)
         views = self._views
-        return replace(found, dense=views.dense.method, pending=views.terms.deleted)
+        return replace(found, dense=views.dense.method, pending=views.terms.deleted, ranking=views.ranking)
 
     def passages(self, refs: Sequence[PassageRef]) -> Sequence[StoredPassage]:
         """Return passages with their text, in the order asked, without those that are gone or changed since."""
@@ -293,7 +308,7 @@ class Collection:
         passages = views.passages if allowed is None else len(allowed)
         behind = views.terms.deleted and not (words is None and count is None)
         degraded = ("term_view_behind",) if behind else ()
-        return Found(hits, views.token, documents, passages, views.passages, degraded, frequencies)
+        return Found(hits, views.token, documents, passages, views.passages, degraded, frequencies, views.ranking)
 
     def _allowed(self, reader: Reader, given: Json, tree: Filter) -> tuple[int, KeySet]:
         """Return how many documents match a filter, and their passages; the newest few answers are remembered."""

@@ -3,6 +3,7 @@
 IndexProblem
 ├── CollectionMissing    no collection has that name
 ├── DocumentMissing      the collection has no document with that id
+├── RankingMissing       the collection has no ranking of that version
 ├── FilterInvalid        a filter does not follow the language; says where and what would do
 ├── NameInvalid          not a name that a collection can have
 ├── DocumentInvalid      a document that cannot be stored: offsets outside its text, a bad date, a lone surrogate …
@@ -32,6 +33,10 @@ class CollectionMissing(IndexProblem):
 
 class DocumentMissing(IndexProblem):
     """The collection has no document with that id."""
+
+
+class RankingMissing(IndexProblem):
+    """The collection has no ranking of that version."""
 
 
 class FilterInvalid(IndexProblem):

@@ -179,7 +179,22 @@ M004 = """
 CREATE INDEX document_passages ON document (collection, first_passage);
 """
 
-STEPS = (M001, M002, M003, M004)
+M005 = """
+-- Rankings that a collection was tuned to. What stands in the JSON is for those above to read.
+CREATE TABLE ranking (
+    collection INTEGER NOT NULL REFERENCES collection (id) ON DELETE CASCADE,
+    version INTEGER NOT NULL,         -- 1, 2 and so on within the collection
+    created TEXT NOT NULL,
+    settings TEXT NOT NULL,           -- JSON
+    figures TEXT NOT NULL,            -- JSON: what it was fitted on, and what it gained
+    PRIMARY KEY (collection, version)
+) STRICT, WITHOUT ROWID;
+
+-- The version in use; NULL where it is the ranking of the product.
+ALTER TABLE collection ADD COLUMN ranking INTEGER;
+"""
+
+STEPS = (M001, M002, M003, M004, M005)
 
 
 def migrate(connection: apsw.Connection) -> bool:

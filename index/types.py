@@ -156,6 +156,18 @@ class Found:
     total: int  # passages of the collection without the filter, to which document frequencies relate
     degraded: tuple[str, ...] = ()  # of: term_view_behind
     frequencies: Mapping[str, int] = field(default_factory=dict)  # passages that hold each term that was asked about
+    ranking: KeptRanking | None = None  # the one in use at the snapshot, None where it is the product's own
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRanking:
+    """One version (from 1) of the rankings that a collection was tuned to; both objects mean something only above."""
+
+    version: int
+    created: str  # an instant in UTC
+    settings: Mapping[str, Json]
+    figures: Mapping[str, Json]  # what it was fitted on, and what it gained
+    in_use: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +196,4 @@ class CollectionInfo:
     years: Mapping[str, int]
     dense: str = "exact"  # how the nearest vectors are found, see `DenseView.method`
     pending: int = 0  # deleted passages that the term view's files still hold
+    ranking: KeptRanking | None = None  # the one in use, None where it is the product's own

@@ -67,6 +67,10 @@ class Writer(Reader):
         self._log(collection, removed, range(0))
         return "deleted"
 
+    def note_change(self, collection: int) -> None:
+        """Give the collection a new token after a change that touched no document."""
+        self._log(collection, range(0), range(0))
+
     def _remove(self, collection: int, document_id: str) -> range | None:
         """Delete a document's rows; returns the keys its passages had, None where there was no such document."""
         rows = self.sql(

@@ -1,9 +1,10 @@
 """What the processes that are cut off write, and what must be there afterwards: small documents, some replaced and some
-deleted, drawn by a seed.
+deleted, and rankings, drawn by a seed.
 """
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -15,12 +16,14 @@ import numpy as np
 
 from index.catalog import Catalog
 from index.errors import Damaged, IndexProblem
+from index.rankings import in_use
 from index.reading import Reader
 from index.types import Document, NewDocument, Passage
 
 ENCODER, DIMENSION = "sha256:model-a", 16
 Name, Version = str, str | None  # a document's id; its fingerprint and its vectors, None for none
 Told = Mapping[Name, Version]
+RANKING = "(ranking)"  # stands among the documents for the ranking in use; its version is the settings
 
 
 def document(name: str, maker: random.Random) -> NewDocument:
@@ -67,6 +70,12 @@ def work(
             collection.add(batch)
             names = sorted({*names, *told})
         done(told)
+        if step % 4 == 3:
+            settings = {"step": f"{prefix}{step}"}
+            told = {RANKING: json.dumps(settings)}
+            begin(told)
+            collection.rankings.add(settings, {})
+            done(told)
 
 
 def opened(folder: Path) -> Catalog:
@@ -121,9 +130,10 @@ def _there(catalog: Catalog) -> dict[Name, Version]:
     """Return all documents that are stored; raises `Damaged`."""
     with catalog._store.reading() as reader:
         there, damaged = documents(reader)
+        ranking = in_use(reader, reader.number("default") or 0)
     if damaged:
         raise Damaged("a document cannot be read")
-    return there
+    return {**there, RANKING: ranking and json.dumps(dict(ranking.settings))}
 
 
 def documents(reader: Reader) -> tuple[dict[Name, Version], bool]:
