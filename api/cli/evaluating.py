@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,11 @@ from api.cli.diagnosing import show_diagnosis
 from api.cli.output import Exit, emit, err, fail, out, plain_errors
 
 if TYPE_CHECKING:
+    from api.settings import Settings
+    from rag.evaluation.datasets import Dataset
     from rag.evaluation.result import Evaluation
+    from rag.evaluation.run import Plan
+    from rag.evaluation.trec import Run
     from rag.types import Mode
 
 MODES = ("dense", "lexical", "hybrid")
@@ -25,56 +29,98 @@ MODES = ("dense", "lexical", "hybrid")
 
 def evaluate(
     context: typer.Context,
-    dataset: Annotated[Path, typer.Argument(help="A folder in BEIR layout, or with questions.jsonl and documents/.")],
-    split: Annotated[str, typer.Option(help="dev, test or all.")] = "test",
+    dataset: Annotated[Path, typer.Argument(help="A folder in BEIR layout, or documents with questions.jsonl.")],
+    split: Annotated[str | None, typer.Option(help="dev, test or all; test, or all where none is named.")] = None,
     system: Annotated[list[str] | None, typer.Option(help="dense, lexical or hybrid; may be repeated.")] = None,
+    run: Annotated[list[Path] | None, typer.Option(help="Measure this TREC run instead; may be repeated.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only that many questions, drawn by the seed.")] = None,
     seed: Annotated[int, typer.Option(help="What draws questions and resamples intervals.")] = 0,
     answers: Annotated[bool, typer.Option("--answers", help="Also ask as a user would: declined, highlights.")] = False,
     slice_by: Annotated[list[str] | None, typer.Option(help="Also show measures by this metadata field.")] = None,
     diagnose: Annotated[bool, typer.Option("--diagnose", help="Say where hybrid loses each missed document.")] = False,
-    runs: Annotated[bool, typer.Option("--runs", help="Write TREC runs beside the output too.")] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="Write TREC runs and qrels beside the output too.")] = False,
     as_json: AsJson = False,
     output: Annotated[Path | None, typer.Option(help="Write the result here, values per question beside it.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a report for people here, one HTML file.")] = None,
 ) -> None:
     """Measure a set; its corpus is ingested once into a cache of its own, never into a user's collection."""
-    from rag.encoding import load_encoder
-    from rag.evaluation import run
-    from rag.evaluation.cache import cached_collection
     from rag.evaluation.datasets import read_dataset
-    from rag.evaluation.diagnosis import diagnose as diagnosed
     from rag.evaluation.result import result_json, write
+    from rag.evaluation.run import Plan, default_split, evaluate_runs
 
     settings = context.find_object(Options).settings()  # type: ignore[union-attr]
     systems = _systems(system)
+    if run and (system or answers or diagnose):
+        fail(
+            "--run measures rankings that are there already: leave --system, --answers and --diagnose out.", Exit.USAGE
+        )
     with plain_errors(), _progress() as progress:
         read = read_dataset(dataset)
-        encoder = load_encoder(settings.model, settings.cache)
-        bar = progress.add_task("documents ingested", total=None)
-        cache = settings.data / "evaluation"
-        with cached_collection(read, cache, encoder, on_progress=_shown(progress, bar)) as collection:
-            progress.reset(bar, description="questions asked")
-            evaluation = run.evaluate(
-                read,
-                collection,
-                encoder,
-                systems=systems,
-                split=split,
-                limit=limit,
-                seed=seed,
-                answers=answers,
-                slice_by=slice_by or (),
-                on_progress=_shown(progress, bar),
-            )
-            if diagnose:
-                progress.reset(bar, description="questions diagnosed")
-                plan = run.Plan(split, limit, seed)
-                found = diagnosed(read, collection, encoder, plan, on_progress=_shown(progress, bar))
-                evaluation = replace(evaluation, diagnosis=found.json())
-        if output is not None:
-            for written in write(evaluation, output, runs=runs):
-                err.print(Text(f"written: {written}"))
+        _refuse_among_documents(read, [output, report])
+        plan = Plan(split or default_split(read), limit, seed, answers=answers, slice_by=tuple(slice_by or ()))
+        if run:
+            evaluation = evaluate_runs(read, _read_runs(run, read), plan)
+        else:
+            evaluation = _evaluate_here(read, plan, systems, diagnose, settings, progress)
+        written = list(write(evaluation, output, runs=runs)) if output else []
+        if report:
+            from rag.evaluation.report import report as report_of
+
+            report.write_text(report_of(evaluation, read), encoding="utf-8")
+            written.append(report)
+        for path in written:
+            err.print(Text(f"written: {path}"))
     emit(result_json(evaluation), as_json, None, lambda: _show(evaluation))
+
+
+def _evaluate_here(
+    dataset: Dataset, plan: Plan, systems: list[Mode], diagnosed: bool, settings: Settings, progress: Progress
+) -> Evaluation:
+    """Ask the corpus, ingested in this process, in the modes of `systems`."""
+    from rag.encoding import load_encoder
+    from rag.evaluation.cache import cached_collection
+    from rag.evaluation.diagnosis import diagnose
+    from rag.evaluation.run import evaluate
+
+    encoder = load_encoder(settings.model, settings.cache)
+    bar = progress.add_task("documents ingested", total=None)
+    shown = _shown(progress, bar)
+    with cached_collection(dataset, settings.data / "evaluation", encoder, on_progress=shown) as collection:
+        progress.reset(bar, description="questions asked")
+        evaluation = evaluate(
+            dataset,
+            collection,
+            encoder,
+            systems=systems,
+            split=plan.split,
+            limit=plan.limit,
+            seed=plan.seed,
+            answers=plan.answers,
+            slice_by=plan.slice_by,
+            on_progress=shown,
+        )
+        if diagnosed:
+            progress.reset(bar, description="questions diagnosed")
+            found = diagnose(dataset, collection, encoder, plan, on_progress=shown)
+            evaluation = replace(evaluation, diagnosis=found.json())
+    return evaluation
+
+
+def _read_runs(paths: Sequence[Path], dataset: Dataset) -> Mapping[str, Run]:
+    """Return the runs by the names of their files, without `.run`."""
+    from rag.evaluation.trec import read_run
+
+    runs = {path.name.removesuffix(".run"): read_run(path, dataset.known) for path in paths}
+    if len(runs) < len(paths):
+        fail("Two files of --run have the same name, which is what their figures are told apart by.", Exit.USAGE)
+    return runs
+
+
+def _refuse_among_documents(dataset: Dataset, paths: Sequence[Path | None]) -> None:
+    """Leave where a file would be written among the documents: it would be one of them the next time."""
+    for path in paths:
+        if path and dataset.corpus.is_dir() and path.resolve().is_relative_to(dataset.corpus.resolve()):
+            fail(f"{path} would become a document of the set: write it outside of {dataset.corpus}.", Exit.USAGE)
 
 
 def _systems(names: list[str] | None) -> list[Mode]:

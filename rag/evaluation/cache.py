@@ -45,7 +45,7 @@ def cache_key(dataset: Dataset, encoder: Encoder) -> str:
 
 
 def _fill(collection: Collection, dataset: Dataset, encoder: Encoder, on_progress: Progress) -> None:
-    results = ingest.Ingest(collection, encoder).paths([dataset.corpus])
+    results = ingest.Ingest(collection, encoder).files(dataset.files())
     for done, _ in enumerate(results, start=1):
         on_progress(min(done, dataset.documents), dataset.documents)
     # Statistics of the term view then are those of a fresh one, whatever order documents came in.

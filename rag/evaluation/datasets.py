@@ -1,8 +1,10 @@
 """Evaluation sets on disk: BEIR's layout, and a folder of documents with questions about it.
 
-    corpus.jsonl[.gz]  queries.jsonl[.gz]  qrels/*.tsv      BEIR: `_id`s; qrels rows are query-id, corpus-id, score
-    documents/  questions.jsonl                             any format that can be ingested; a document is named by
-                                                            its path below documents/, or by its row's `_id`
+    corpus.jsonl[.gz]  queries.jsonl[.gz]  qrels/           BEIR: `_id`s; qrels are `*.tsv` (query-id, corpus-id, score)
+                                                            or TREC's `*.qrels` (query-id, 0, corpus-id, score)
+    questions.jsonl  documents/                             any format that can be ingested, in documents/ or else
+                                                            beside the questions; a document is named by its path
+                                                            below that folder, or by its row's `_id`
 
 Document ids are those of ingestion (`rag.ids.document_id`) in everything that is returned.
 """
@@ -12,19 +14,22 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag.errors import DatasetInvalid, LoadProblem
 from rag.evaluation.questions import AnswerSpan, DatasetQuestion, read_questions
 from rag.evaluation.rows import Place, json_rows, numbered_lines
+from rag.evaluation.trec import Known, qrels_rows
 from rag.folders import File, find_files
 from rag.loaders import load
 from rag.types import LoadedDocument
 
 Judgements = Mapping[str, Mapping[str, int]]
 """Per query id, per document id, its grade; a grade of 1 or more is relevant."""
+
+_QUESTIONS = ("questions.jsonl", "questions.jsonl.gz")  # no document, where they lie among documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,25 @@ class Dataset:
     documents: int
     corpus_sha256: str
     unreadable: Sequence[str] = ()  # ids of judged documents without text, which can never be found
+    ids: frozenset[str] = frozenset()  # of all documents
+
+    @property
+    def known(self) -> Known:
+        """The ids that a run over this set may name."""
+        return Known({question.id for question in self.questions}, self.ids)
+
+    def files(self) -> Sequence[File]:
+        """Return the files of the corpus by the names that ingestion knows them by."""
+        return _files(self.corpus)
+
+    def texts(self, wanted: Set[str]) -> Mapping[str, tuple[str | None, str]]:
+        """Return title and text of those documents of the corpus whose ids are `wanted` and that have text."""
+        found = {}
+        for entry in _entries(self.corpus) if wanted else ():
+            name = entry.place.document_id(entry.id)
+            if name in wanted and entry.text is not None:
+                found[name] = (entry.title, entry.text)
+        return found
 
     @property
     def questions_sha256(self) -> str:
@@ -54,6 +78,7 @@ class _Entry:
     place: Place
     id: str
     text: str | None
+    title: str | None = None
 
 
 def read_dataset(folder: Path) -> Dataset:
@@ -65,12 +90,12 @@ def read_dataset(folder: Path) -> Dataset:
     corpus, queries = _present(folder / "corpus.jsonl"), _present(folder / "queries.jsonl")
     if corpus and queries:
         return _read_beir(folder, corpus, queries)
-    documents, questions = folder / "documents", _present(folder / "questions.jsonl")
-    if documents.is_dir() and questions:
-        return _read_folder(folder, documents, questions)
+    questions = _present(folder / "questions.jsonl")
+    if questions:
+        return _read_folder(folder, questions)
     raise DatasetInvalid(
         f"{folder}: no evaluation set; give a folder with corpus.jsonl, queries.jsonl (each may be .gz) and "
-        "qrels/*.tsv, or one with documents/ and questions.jsonl"
+        "qrels/*.tsv, or one with questions.jsonl and documents, beside it or in documents/"
     )
 
 
@@ -81,8 +106,9 @@ def _present(path: Path) -> Path | None:
 
 def _read_beir(folder: Path, corpus: Path, queries: Path) -> Dataset:
     questions = read_questions(queries)
-    texts = _check_corpus(_beir_entries(corpus), questions)
-    judgements, halves = _read_qrels(folder / "qrels", {question.id for question in questions}, texts)
+    texts = _check_corpus(_entries(corpus), questions)
+    known = Known({question.id for question in questions}, texts.keys())
+    judgements, halves = _read_qrels(folder / "qrels", known)
     return Dataset(
         name=folder.resolve().name,
         corpus=corpus,
@@ -91,31 +117,57 @@ def _read_beir(folder: Path, corpus: Path, queries: Path) -> Dataset:
         documents=len(texts),
         corpus_sha256=_digest([File(corpus, "corpus.jsonl")]),
         unreadable=_unreadable(judgements, texts),
+        ids=frozenset(texts),
     )
 
 
-def _read_folder(folder: Path, documents: Path, queries: Path) -> Dataset:
-    questions = read_questions(queries)
-    files = find_files(documents)
-    texts = _check_corpus(_folder_entries(files), questions)
-    judgements = {q.id: {span.document_id: 1 for span in q.spans} for q in questions if q.spans}
+def _read_folder(folder: Path, queries: Path) -> Dataset:
+    corpus = folder / "documents" if (folder / "documents").is_dir() else folder
+    questions = read_questions(queries, numbered=True)
+    texts = _check_corpus(_entries(corpus), questions)
+    if not texts:
+        raise DatasetInvalid(f"{corpus}: no document is here; put the files that {queries.name} asks about into it")
+    judgements = {question.id: dict.fromkeys(_named(question, texts, corpus), 1) for question in questions}
+    judgements = {query: grades for query, grades in judgements.items() if grades}
     return Dataset(
         name=folder.resolve().name,
-        corpus=documents,
+        corpus=corpus,
         questions=questions,
         judgements=judgements,
         documents=len(texts),
-        corpus_sha256=_digest(files),
+        corpus_sha256=_digest(_files(corpus)),
         unreadable=_unreadable(judgements, texts),
+        ids=frozenset(texts),
     )
+
+
+def _named(question: DatasetQuestion, texts: Mapping[str, bool], corpus: Path) -> Iterator[str]:
+    """Yield the ids of the documents that a question names as relevant, or as holding an answer."""
+    yield from (span.document_id for span in question.spans)
+    for name in question.relevant:
+        assert question.place is not None
+        document = question.place.document_id(name)
+        if document not in texts:
+            raise question.place.problem(
+                f"`relevant` names {name!r}, which no document has as id; a file is named by its path below {corpus}"
+            )
+        yield document
+
+
+def _files(corpus: Path) -> list[File]:
+    return [file for file in find_files(corpus) if file.name not in _QUESTIONS]
+
+
+def _entries(corpus: Path) -> Iterator[_Entry]:
+    return _folder_entries(_files(corpus)) if corpus.is_dir() else _beir_entries(corpus)
 
 
 def _beir_entries(corpus: Path) -> Iterator[_Entry]:
     for row in json_rows(corpus):
-        text = row.fields.get("text")
+        text, title = row.fields.get("text"), row.fields.get("title")
         if text is not None and not isinstance(text, str):
             raise row.place.problem("`text` is not a string")
-        yield _Entry(row.place, row.string("_id"), text)
+        yield _Entry(row.place, row.string("_id"), text, title if isinstance(title, str) else None)
 
 
 def _folder_entries(files: Iterable[File]) -> Iterator[_Entry]:
@@ -128,7 +180,7 @@ def _folder_entries(files: Iterable[File]) -> Iterator[_Entry]:
         for place, row in enumerate(rows, start=1):
             if isinstance(row, LoadedDocument):
                 name = file.name if len(rows) == 1 else f"{file.name}#{place}"
-                yield _Entry(Place(file.path, place), row.id or name, row.text)
+                yield _Entry(Place(file.path, place), row.id or name, row.text, row.title)
         if not rows:
             yield _Entry(Place(file.path, 1), file.name, None)
 
@@ -159,37 +211,39 @@ def _check_span(span: AnswerSpan, entry: _Entry) -> None:
         )
 
 
-def _read_qrels(folder: Path, queries: set[str], documents: Mapping[str, bool]) -> tuple[Judgements, Mapping[str, str]]:
-    """Return the judgements of every `*.tsv`, and per query the name of the file (`train`, `dev`, `test`) it is in."""
+def _read_qrels(folder: Path, known: Known) -> tuple[Judgements, Mapping[str, str]]:
+    """Return the judgements of every file, and per query the name of the file (`train`, `dev`, `test`) it is in."""
     judgements: dict[str, dict[str, int]] = {}
     halves: dict[str, str] = {}
-    files = sorted(folder.glob("*.tsv"))
+    files = sorted([*folder.glob("*.tsv"), *folder.glob("*.qrels")])
     if not files:
-        raise DatasetInvalid(f"{folder}: no *.tsv file; each row is query-id, corpus-id, score, parted by tabs")
+        raise DatasetInvalid(
+            f"{folder}: no *.tsv file; each row is query-id, corpus-id, score, parted by tabs; TREC's are named *.qrels"
+        )
     for path in files:
         for place, query, document, grade in _qrels_rows(path):
-            if query not in queries:
-                raise place.problem(f"no query has the id {query!r}")
-            name = place.document_id(document)
-            if name not in documents:
-                raise place.problem(f"no document of the corpus has the id {document!r}")
-            if judgements.setdefault(query, {}).setdefault(name, grade) != grade:
+            name = known.document(place, document)
+            if judgements.setdefault(known.query(place, query), {}).setdefault(name, grade) != grade:
                 raise place.problem(f"{document!r} is judged twice for {query!r}, with another score")
             halves.setdefault(query, path.stem)
     return judgements, halves
 
 
 def _qrels_rows(path: Path) -> Iterator[tuple[Place, str, str, int]]:
+    for place, query, document, grade in qrels_rows(path) if path.suffix == ".qrels" else _beir_qrels_rows(path):
+        try:
+            yield place, query, document, int(grade)
+        except ValueError as error:
+            raise place.problem(f"the score {grade!r} is not a whole number") from error
+
+
+def _beir_qrels_rows(path: Path) -> Iterator[tuple[Place, str, str, str]]:
     for place, text in numbered_lines(path):
         fields = text.split("\t")
         if len(fields) != 3:
             raise place.problem(f"{len(fields)} fields where query-id, corpus-id, score are due, parted by tabs")
-        if place.line == 1 and fields[0] == "query-id":
-            continue
-        try:
-            yield place, fields[0], fields[1], int(fields[2])
-        except ValueError as error:
-            raise place.problem(f"the score {fields[2]!r} is not a whole number") from error
+        if place.line > 1 or fields[0] != "query-id":
+            yield place, fields[0], fields[1], fields[2]
 
 
 def _unreadable(judgements: Judgements, texts: Mapping[str, bool]) -> Sequence[str]:

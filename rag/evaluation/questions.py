@@ -12,6 +12,8 @@ from index.types import Json
 from rag.evaluation.rows import Place, Row, json_rows
 from rag.types import Turn
 
+_OWN_FIELDS = frozenset({"_id", "text", "metadata"})
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerSpan:
@@ -36,20 +38,23 @@ class DatasetQuestion:
     answerable: bool | None = None
     split: str | None = None
     filter: Json = None  # the filter language of index/filters.py; None filters nothing
+    relevant: Sequence[str] = ()  # documents named beside the question, as they are named there
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    place: Place | None = None
 
 
-def read_questions(path: Path) -> Sequence[DatasetQuestion]:
+def read_questions(path: Path, *, numbered: bool = False) -> Sequence[DatasetQuestion]:
     """Read a queries file, one `{"_id", "text", "metadata"}` a line, in its order.
 
     Of `metadata` are read `answers`, `answer_spans` (`[{"doc", "start", "end", "text"}]`), `answerable`, `history`
-    (`[{"role", "text"}]`), `split` and `filter`; the rest is kept for slices. Where `silver` is true nobody checked
-    the labels, so `answerable` is not used. Raises DatasetInvalid for a row that lacks its id or its text, or has an
+    (`[{"role", "text"}]`), `split`, `filter` and `relevant`; the rest is kept for slices. All of it may stand beside
+    `text` too. Where `silver` is true nobody checked the labels, so `answerable` is not used. With `numbered` a row
+    without an id gets the number of its line. Raises DatasetInvalid for a row that lacks its id or its text, or has an
     id twice.
     """
     questions: dict[str, DatasetQuestion] = {}
     for row in json_rows(path):
-        question = _question(row)
+        question = _question(row, numbered)
         if question.id in questions:
             raise row.place.problem(f"the id {question.id!r} stands on an earlier line too; ids are unique")
         questions[question.id] = question
@@ -58,30 +63,33 @@ def read_questions(path: Path) -> Sequence[DatasetQuestion]:
     return tuple(questions.values())
 
 
-def _question(row: Row) -> DatasetQuestion:
-    name = row.string("_id")
+def _question(row: Row, numbered: bool) -> DatasetQuestion:
+    name = str(row.place.line) if numbered and "_id" not in row.fields else row.string("_id")
     if name.split() != [name]:
         raise row.place.problem(f"the id {name!r} holds white space, which TREC run files cannot carry; rename it")
     metadata = row.fields.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise row.place.problem("`metadata` is not an object")
+    metadata = {key: value for key, value in row.fields.items() if key not in _OWN_FIELDS} | metadata
     return DatasetQuestion(
         id=name,
         text=row.string("text"),
         history=tuple(_history(row.place, metadata)),
-        answers=tuple(_answers(row.place, metadata)),
+        answers=tuple(_strings(row.place, metadata, "answers")),
         spans=tuple(_spans(row.place, metadata)),
         answerable=_answerable(row.place, metadata),
         split=metadata.get("split"),
         filter=_filter(row.place, metadata),
+        relevant=tuple(_strings(row.place, metadata, "relevant")),
         metadata=metadata,
+        place=row.place,
     )
 
 
 def _objects(place: Place, metadata: Mapping[str, Json], key: str) -> Sequence[Mapping[str, Json]]:
     rows = metadata.get(key) or []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise place.problem(f"`metadata.{key}` is not a list of objects")
+        raise place.problem(f"`{key}` is not a list of objects")
     return rows
 
 
@@ -89,15 +97,15 @@ def _history(place: Place, metadata: Mapping[str, Json]) -> Iterator[Turn]:
     for turn in _objects(place, metadata, "history"):
         role, content = turn.get("role"), turn.get("text", turn.get("content"))
         if role not in ("user", "assistant") or not isinstance(content, str):
-            raise place.problem('a turn of `metadata.history` is {"role": "user" or "assistant", "text": "…"}')
+            raise place.problem('a turn of `history` is {"role": "user" or "assistant", "text": "…"}')
         yield Turn(role, content)
 
 
-def _answers(place: Place, metadata: Mapping[str, Json]) -> Sequence[str]:
-    answers = metadata.get("answers") or []
-    if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
-        raise place.problem("`metadata.answers` is not a list of strings")
-    return [answer for answer in answers if answer.strip()]
+def _strings(place: Place, metadata: Mapping[str, Json], key: str) -> Sequence[str]:
+    strings = metadata.get(key) or []
+    if not isinstance(strings, list) or not all(isinstance(one, str) for one in strings):
+        raise place.problem(f'`{key}` is not a list of strings, such as ["…"]')
+    return [one for one in strings if one.strip()]
 
 
 def _spans(place: Place, metadata: Mapping[str, Json]) -> Iterator[AnswerSpan]:
@@ -112,12 +120,12 @@ def _filter(place: Place, metadata: Mapping[str, Json]) -> Json:
     try:
         parse(metadata.get("filter"))
     except FilterInvalid as problem:
-        raise place.problem(f"`metadata.filter`: {problem}") from problem
+        raise place.problem(f"`filter`: {problem}") from problem
     return metadata.get("filter")
 
 
 def _answerable(place: Place, metadata: Mapping[str, Json]) -> bool | None:
     answerable = metadata.get("answerable")
     if answerable is not None and not isinstance(answerable, bool):
-        raise place.problem("`metadata.answerable` is true, false or null")
+        raise place.problem("`answerable` is true, false or null")
     return None if metadata.get("silver") else answerable

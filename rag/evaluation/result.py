@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rag.evaluation.datasets import Judgements
 from rag.evaluation.measures import CONFIDENCE, Observed, document_ranking, own_values, ranking_values
 from rag.evaluation.questions import DatasetQuestion
 from rag.evaluation.statistics import Estimate, Labels, Values, mean_estimate, score_estimate
-from rag.evaluation.trec import Run, write_run
+from rag.evaluation.trec import Run, write_qrels, write_run
 from rag.types import AnswerPassage
 
 PerQuery = Mapping[str, Mapping[str, float]]
@@ -173,7 +173,7 @@ def write(evaluation: Evaluation, path: Path, *, runs: bool = False) -> Sequence
     """Write the result to `path` and beside it what belongs to it; return the paths written.
 
     `result.json` comes with `result.per_query.json`, `result.timings.json` (which alone differs from time to time)
-    and, with `runs`, a TREC run file a system: `result.dense.run`.
+    and, with `runs`, what trec_eval reads: a run a system, `result.dense.run`, and `result.qrels`.
     """
     written = {
         path: result_json(evaluation),
@@ -182,7 +182,14 @@ def write(evaluation: Evaluation, path: Path, *, runs: bool = False) -> Sequence
     }
     for target, content in written.items():
         target.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    found = {path.with_suffix(f".{name}.run"): (name, result.run) for name, result in evaluation.systems.items()}
-    for target, (name, run) in found.items() if runs else ():
-        write_run(target, run, tag=name)
-    return [*written, *(found if runs else ())]
+    return [*written, *(_write_runs(evaluation, path) if runs else ())]
+
+
+def _write_runs(evaluation: Evaluation, path: Path) -> Iterator[Path]:
+    for name, result in evaluation.systems.items():
+        run = path.with_suffix(f".{name}.run")
+        write_run(run, result.run, tag=name)
+        yield run
+    qrels = path.with_suffix(".qrels")
+    write_qrels(qrels, evaluation.judgements)
+    yield qrels

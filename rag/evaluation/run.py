@@ -12,13 +12,14 @@ from index.collection import Collection
 from index.types import Json, text_digest
 from rag.encoding import Encoder
 from rag.errors import DatasetInvalid
-from rag.evaluation.datasets import Dataset
-from rag.evaluation.manifest import manifest
+from rag.evaluation.datasets import Dataset, Judgements
+from rag.evaluation.manifest import digest, manifest
 from rag.evaluation.measures import Observed, relevant
 from rag.evaluation.questions import DatasetQuestion
 from rag.evaluation.result import Evaluation, SystemResult, judge
 from rag.evaluation.statistics import percentiles
 from rag.evaluation.systems import CollectionSystem, System
+from rag.evaluation.trec import Run
 from rag.retrieval import Ranking
 from rag.types import Answer, AnswerPassage, Mode
 
@@ -51,7 +52,7 @@ def evaluate(
     encoder: Encoder,
     *,
     systems: Sequence[Mode] = ("dense", "lexical", "hybrid"),
-    split: str = "test",
+    split: str | None = None,
     limit: int | None = None,
     seed: int = 0,
     answers: bool = False,
@@ -62,12 +63,13 @@ def evaluate(
 ) -> Evaluation:
     """Ask `collection`, which holds the corpus of `dataset`, in every mode of `systems`.
 
-    `split` is `dev`, `test` or `all`; `limit` draws that many questions by `seed`. With `answers` every question is
-    also asked as a user would, which shows what is declined and highlighted, and takes longer. `slice_by` names
-    fields of the questions' metadata; `depth` is how many passages a search returns, at most 1,000.
+    `split` is `dev`, `test` or `all`, by default what `default_split` says; `limit` draws that many questions by
+    `seed`. With `answers` every question is also asked as a user would, which shows what is declined and highlighted,
+    and takes longer. `slice_by` names fields of the questions' metadata; `depth` is how many passages a search
+    returns, at most 1,000.
     Raises DatasetInvalid where no question is left to ask.
     """
-    plan = Plan(split, limit, seed, depth, answers, tuple(slice_by))
+    plan = Plan(split or default_split(dataset), limit, seed, depth, answers, tuple(slice_by))
     used = ranking or Ranking()
     named: dict[str, System] = {mode: CollectionSystem(collection, encoder, mode, used) for mode in systems}
     missing = _missing(dataset, collection)
@@ -110,7 +112,34 @@ def evaluate_systems(
         results[name] = judge(dataset.judgements, observed, seed=plan.seed, slice_by=plan.slice_by)
     notes = _notes(dataset, questions, missing, systems)
     made_from = manifest(dataset, model=model, settings={**asdict(plan), **settings}, notes=notes)
-    return Evaluation(results, made_from, timings)
+    return Evaluation(results, made_from, timings, _judged(dataset, questions))
+
+
+def evaluate_runs(dataset: Dataset, runs: Mapping[str, Run], plan: Plan) -> Evaluation:
+    """Measure rankings of documents made elsewhere, by name, on the questions of `plan`; no model is asked.
+
+    A question that a run lacks scores 0; the manifest counts such questions, in `unanswered`.
+    """
+    questions = select(dataset, plan)
+    observed = [Observed(question, ()) for question in _worth_searching(dataset, questions)]
+    results, unanswered = {}, {}
+    for name, run in runs.items():
+        asked = {seen.question.id: run.get(seen.question.id, ()) for seen in observed}
+        unanswered[name] = sum(not found for found in asked.values())
+        results[name] = judge(dataset.judgements, observed, seed=plan.seed, slice_by=plan.slice_by, run=asked)
+    settings = {**asdict(plan), "runs": {name: digest(dict(run)) for name, run in runs.items()}}
+    notes = {**_notes(dataset, questions, (), {}), "unanswered": unanswered}
+    made_from = manifest(dataset, model="none", settings=settings, notes=notes)
+    return Evaluation(results, made_from, judgements=_judged(dataset, questions))
+
+
+def _judged(dataset: Dataset, questions: Sequence[DatasetQuestion]) -> Judgements:
+    return {q.id: dataset.judgements[q.id] for q in questions if q.id in dataset.judgements}
+
+
+def default_split(dataset: Dataset) -> str:
+    """Return `test`, or `all` where no question says which split it is in."""
+    return "test" if any(question.split for question in dataset.questions) else "all"
 
 
 def select(dataset: Dataset, plan: Plan) -> Sequence[DatasetQuestion]:

@@ -149,7 +149,7 @@ def test_an_answer_span_must_hold(beir: Path, known: SimpleNamespace, span: dict
 
 def test_a_folder_without_either_layout_is_refused_with_both(tmp_path: Path) -> None:
     """The message names what would be an evaluation set."""
-    with pytest.raises(DatasetInvalid, match=r"corpus\.jsonl.*documents/ and questions\.jsonl"):
+    with pytest.raises(DatasetInvalid, match=r"corpus\.jsonl.*questions\.jsonl and documents"):
         read_dataset(tmp_path)
 
 

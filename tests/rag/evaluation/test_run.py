@@ -234,7 +234,8 @@ def test_the_same_input_gives_the_same_bytes(
         (tmp_path / name).mkdir()
         paths = write(evaluation, tmp_path / name / "result.json", runs=True)
         kept.append({path.name: path.read_bytes() for path in paths})
-    assert sorted(kept[0]) == ["result.json", "result.known.run", "result.per_query.json", "result.timings.json"]
+    beside = ["json", "known.run", "per_query.json", "qrels", "timings.json"]
+    assert sorted(kept[0]) == [f"result.{end}" for end in beside]
     timings = [json.loads(files.pop("result.timings.json")) for files in kept]
     assert kept[0] == kept[1]
     assert set(timings[0]["known"]) == {"search_ms", "ask_ms"}
