@@ -113,6 +113,7 @@ class AnswerOut(Shown):
     nearest: list[PassageOut]
     conflicts: list[dict[str, Json]]
     snapshot: SnapshotOut
+    ranking: int | None
     timing_ms: dict[str, float]
     degraded: list[str]
     warnings: list[str]
@@ -130,6 +131,7 @@ class SearchResultOut(Shown):
     query: str
     standalone_query: str | None
     passages: list[PassageOut]
+    ranking: int | None
     degraded: list[str]
 
 
@@ -235,6 +237,7 @@ class CollectionSummary(Shown):
     characters: int
     dense: str
     pending: int
+    ranking: int | None
     updated: str | None
     snapshot: SnapshotOut
 

@@ -124,6 +124,7 @@ def answer_out(answer: Answer, config: str) -> AnswerOut:
         nearest=[_passage(one) for one in answer.nearest],
         conflicts=[],
         snapshot=SnapshotOut(token=answer.token, config=config),
+        ranking=answer.ranking,
         timing_ms=_rounded(answer.timing_ms),
         degraded=list(answer.degraded),
         warnings=list(answer.warnings),
@@ -145,6 +146,7 @@ def search_out(results: Sequence[SearchResult], config: str) -> SearchOut:
                 query=result.query,
                 standalone_query=result.standalone_query,
                 passages=[_passage(one) for one in result.passages],
+                ranking=result.ranking,
                 degraded=list(result.degraded),
             )
             for result in results
@@ -190,6 +192,7 @@ def summary_out(info: CollectionInfo, config: str) -> CollectionSummary:
         characters=info.characters,
         dense=info.dense,
         pending=info.pending,
+        ranking=None if info.ranking is None else info.ranking.version,
         updated=info.updated,
         snapshot=SnapshotOut(token=info.token, config=config),
     )

@@ -14,6 +14,7 @@ from index.types import text_digest
 from rag import assembly, evidence
 from rag.encoding import Encoder
 from rag.errors import QueryInvalid
+from rag.rankings import Used, used_by
 from rag.retrieval import Ranking, Retrieved, retrieve
 from rag.splitting import sentences
 from rag.types import Answer, AnswerPassage, Question, Ranked, Reason
@@ -38,6 +39,7 @@ class SearchResult:
     token: str
     degraded: tuple[str, ...]
     timing_ms: dict[str, float]
+    ranking: int | None = None  # as in Answer
 
 
 def ask(
@@ -50,11 +52,12 @@ def ask(
 ) -> Iterator[Candidates | Answer]:
     """Yield the passages as first found, unless `candidates` are not wanted, then exactly one answer.
 
+    Without `ranking` the collection's own decides, or the default where it has none.
     Raises QueryInvalid for a blank question, FilterInvalid for a filter that does not follow the language, and
     Behind where the collection has not reached `at_least`.
     """
     started = time.perf_counter()
-    found, words = _find(question, collection, encoder, ranking, 4 * question.top_k + 10)
+    found, words, used = _find(question, collection, encoder, ranking, 4 * question.top_k + 10)
     ranked = assembly.collapse(found.passages, max(evidence.FIRST, assembly.considered(question.top_k)))
     if candidates:
         yield Candidates(_cited([[one] for one in ranked[: question.top_k]], found, None, collection))
@@ -68,8 +71,9 @@ def ask(
         passages=shown if reason is None else [],
         nearest=[] if reason is None else shown,
         token=found.found.token,
-        degraded=found.found.degraded,
+        degraded=(*found.found.degraded, *used.degraded),
         timing_ms={**found.timing_ms, "total": (time.perf_counter() - started) * 1000},
+        ranking=used.version,
     )
 
 
@@ -88,12 +92,18 @@ def search(
     results = []
     for question in questions:
         started = time.perf_counter()
-        found, words = _find(question, collection, encoder, ranking, question.top_k)
+        found, words, used = _find(question, collection, encoder, ranking, question.top_k)
         passages = _cited([[one] for one in found.passages], found, words if highlight else None, collection)
         timing = {**found.timing_ms, "total": (time.perf_counter() - started) * 1000}
         results.append(
             SearchResult(
-                question.query, found.standalone_query, passages, found.found.token, found.found.degraded, timing
+                query=question.query,
+                standalone_query=found.standalone_query,
+                passages=passages,
+                token=found.found.token,
+                degraded=(*found.found.degraded, *used.degraded),
+                timing_ms=timing,
+                ranking=used.version,
             )
         )
     return results
@@ -129,12 +139,16 @@ def verify_citation(
 
 def _find(
     question: Question, collection: Collection, encoder: Encoder, ranking: Ranking | None, limit: int
-) -> tuple[Retrieved, evidence.Words]:
+) -> tuple[Retrieved, evidence.Words, Used]:
     if not question.query.strip():
         raise QueryInvalid("The question is blank: write what you want to know.")
-    found = retrieve(question, collection, encoder, ranking or Ranking(), limit)
+    while True:
+        used = used_by(collection) if ranking is None else Used(ranking)
+        found = retrieve(question, collection, encoder, used.ranking, limit)
+        if ranking is not None or used.kept == found.found.ranking:  # or another was chosen meanwhile: ask again
+            break
     query = found.standalone_query or question.query
-    return found, evidence.weigh(query, question.query, found.found.frequencies, found.found.total)
+    return found, evidence.weigh(query, question.query, found.found.frequencies, found.found.total), used
 
 
 def _cited(

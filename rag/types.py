@@ -165,6 +165,7 @@ class Answer:
     degraded: tuple[str, ...]
     timing_ms: Mapping[str, float]
     warnings: Sequence[str] = ()
+    ranking: int | None = None  # the version of the collection's own ranking that decided, None for the default
 
 
 @dataclass(frozen=True, slots=True)
