@@ -54,9 +54,9 @@ def histogram(values: Sequence[float], low: float, high: float, bins: int = 10) 
         bar.attrib |= {"y": f"{16 + height - size:.6g}", "height": f"{size:.6g}"}
         add(drawing, bar)
         add(drawing, tag("text", str(count), x=middle, y=12 + height - size, text_anchor="middle") if count else None)
-    for place, anchor in ((0, "start"), (bins // 2, "middle"), (bins, "end")):
-        label = f"{low + (high - low) * place / bins:.2g}"
-        add(drawing, tag("text", label, x=_percent(width * place), y=height + 32, text_anchor=anchor, class_="scale"))
+    for part, anchor in ((0, "start"), (0.5, "middle"), (1, "end")):
+        label = f"{low + (high - low) * part:g}"
+        add(drawing, tag("text", label, x=_percent(100 * part), y=height + 32, text_anchor=anchor, class_="scale"))
     return drawing
 
 

@@ -96,12 +96,12 @@ def _sentence(name: str, result: SystemResult) -> str:
 def _sections(evaluation: Evaluation, dataset: Dataset) -> Iterator[Element | None]:
     yield _measures(evaluation.systems)
     yield _spread(evaluation.systems)
+    yield worst_questions(evaluation, dataset)
+    yield _questions(evaluation.systems, dataset)
+    yield _stages(evaluation.diagnosis)
     yield _confidence(evaluation.systems)
     yield _latency(evaluation.timings)
     yield _slices(evaluation.systems)
-    yield _stages(evaluation.diagnosis)
-    yield _questions(evaluation.systems, dataset)
-    yield worst_questions(evaluation, dataset)
     rows = [part for name, value in evaluation.manifest.items() for part in _listed(name, value)]
     yield _section("Made from", "With the same manifest the same figures come out.", tag("dl", *rows), id_="manifest")
 
@@ -229,7 +229,8 @@ def _slices(systems: Mapping[str, SystemResult]) -> Element | None:
             for measure in dict.fromkeys(measure for estimates in found.values() for measure in estimates):
                 cells = [_estimate(estimates.get(measure)) for estimates in found.values()]
                 rows.append(tag("tr", tag("th", value, scope="row"), tag("td", measure), *cells))
-        parts += [tag("h3", f"By {field}"), _table([field, "Measure", *systems], rows, f"Slices by {field}")]
+        table = _table([field, "Measure", *systems], rows, f"Slices by {field}")
+        parts.append(tag("details", tag("summary", f"By {field}"), table))
     return _section("Slices", "", *parts, id_="slices") if parts else None
 
 
