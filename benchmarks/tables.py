@@ -9,7 +9,7 @@ from typing import Any
 from rag.evaluation.comparison import Effect, paired
 from rag.evaluation.statistics import Estimate, mean_estimate
 
-MEASURES = ("nDCG@10", "R@10", "R@100", "Answer@5", "Answer@20", "Passage token IoU@5")
+MEASURES = ("nDCG@10", "R@10", "R@20", "R@100", "Answer@5", "Answer@20", "Answer@50", "Passage token IoU@5")
 LONG = ("covidqa", "wice")  # few long documents: the passage must be found
 OUTSIDE = ("clapnq", "vitaminc")  # no headroom; the relevant revision is one of several
 

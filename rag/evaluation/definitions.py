@@ -9,6 +9,7 @@ DEFINITIONS: Mapping[str, str] = {
         "discounted cumulative gain of the first 10 documents over the best possible (Järvelin and Kekäläinen, 2002)"
     ),
     "R@10": "share of the relevant documents among the first 10",
+    "R@20": "share of the relevant documents among the first 20",
     "R@100": "share of the relevant documents among the first 100",
     "RR@10": "1 over the place of the first relevant document, 0 beyond 10",
     "P@1": "whether the first document is relevant",
@@ -18,6 +19,7 @@ DEFINITIONS: Mapping[str, str] = {
     "Answer@1": "whether the first passage holds an answer as whole words, or overlaps an answer span",
     "Answer@5": "whether one of the first 5 passages holds an answer",
     "Answer@20": "whether one of the first 20 passages holds an answer",
+    "Answer@50": "whether one of the first 50 passages holds an answer",
     "Answer in highlights@3": (
         "whether a sentence highlight of the first 3 passages of the answer holds one; a declined question has none"
     ),

@@ -40,6 +40,7 @@ class Observed:
 RANKING: Sequence[ir_measures.measures.Measure] = (
     nDCG @ 10,
     R @ 10,
+    R @ 20,
     R @ 100,
     RR @ 10,
     P @ 1,
@@ -131,6 +132,7 @@ OWN: Mapping[str, Callable[[Observed], float | None]] = {
     "Answer@1": _answer_found(1),
     "Answer@5": _answer_found(5),
     "Answer@20": _answer_found(20),
+    "Answer@50": _answer_found(50),
     "Answer in highlights@3": _answer_highlighted(3),
     "Passage token IoU@5": _passage_overlap(5, lambda overlap: overlap.iou),
     "Passage token precision@5": _passage_overlap(5, lambda overlap: overlap.precision),

@@ -35,6 +35,7 @@ def test_ranking_measures_of_a_worked_example() -> None:
     expected = {
         "nDCG@10": (1 + 2 / math.log2(4)) / ideal,
         "R@10": 2 / 3,
+        "R@20": 2 / 3,
         "R@100": 2 / 3,
         "RR@10": 1,
         "P@1": 1,
