@@ -7,7 +7,7 @@ falls by just the loss, or each question falls with the same chance and the mean
 its value, or has another system's, swapped, which is harder to see.
 
     pincite eval DATASET --split dev --output result.json
-    python benchmarks/gate.py result.json --splits 1000
+    python benchmarks/gate.py result.json
 
 Exit status 1 where the false alarms are not within 1.5 points of alpha, the loss is not called a regression in 99 of
 100 draws, or a loss of 0.05 is not found as often, within 3 points, as the power says.
@@ -41,10 +41,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("result", type=Path, help="a result of pincite eval --output")
     parser.add_argument("--system", default="hybrid", help="the system that is compared with itself")
-    parser.add_argument("--other", default="lexical", help="the system that its values are swapped with")
+    parser.add_argument("--other", default="dense", help="the system that its values are swapped with")
     parser.add_argument("--measure", default="nDCG@10")
     parser.add_argument("--margin", type=float, default=0.01)
-    parser.add_argument("--splits", type=int, default=1000)
+    parser.add_argument("--splits", type=int, default=5000)
     parser.add_argument("--questions", type=int, default=1000, help="how many are drawn to plant the loss among")
     parser.add_argument("--loss", type=float, default=0.02, help="the loss that is planted")
     parser.add_argument("--seed", type=int, default=0)
@@ -119,14 +119,15 @@ def needed(one: Values, two: Values, alpha: float) -> int:
 
 
 def counted(draw: Callable[[Random], Pair], declared: Declared, splits: int, seed: int) -> dict[str, Any]:
-    """Return the shares of `splits` draws in which a difference was found, and those of the three outcomes."""
-    random, seen = np.random.default_rng(seed), Counter[str]()
+    """Return the least difference found with 80 % power, and the shares of draws with a finding and each outcome."""
+    random, seen, sees = np.random.default_rng(seed), Counter[str](), 0.0
     for at in range(splits):
         before, after = (dict(zip(map(str, range(len(side))), side, strict=True)) for side in draw(random))
         effect = paired({"set": before}, {"set": after}, alpha=declared.alpha, seed=seed + at)
+        sees += (effect.detectable or 0) / splits
         seen.update([outcome(effect, declared), *(["found"] if effect.p <= declared.alpha else [])])
     kinds = ("found", "no regression", "regression", "inconclusive")
-    return {"questions": len(before), **{kind: seen[kind] / splits for kind in kinds}}
+    return {"questions": len(before), "detectable": round(sees, 3), **{kind: seen[kind] / splits for kind in kinds}}
 
 
 def bounds(shares: Mapping[str, Mapping[str, float]]) -> list[Bound]:

@@ -19,7 +19,7 @@ Labels = NDArray[np.bool_]
 
 RESAMPLES = 2000
 FLIPS = 9999
-_BLOCK = 1 << 20  # numbers drawn at a time, so that a large set needs no more memory than a small one
+_BLOCK = 1 << 18  # numbers drawn at a time: few enough for a processor's cache, and for memory however large a set
 _ALL_FLIPS = 13  # pairs that differ, up to which every way to flip them is looked at: 8,192 ways
 
 
