@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from api.cli.context import AsJson, Options
+from api.cli.context import AsJson, CollectionName, Options
 from api.cli.diagnosing import show_diagnosis
 from api.cli.output import Exit, emit, err, fail, out, plain_errors
 
@@ -33,6 +33,8 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="dev, test or all; test, or all where none is named.")] = None,
     system: Annotated[list[str] | None, typer.Option(help="dense, lexical or hybrid; may be repeated.")] = None,
     run: Annotated[list[Path] | None, typer.Option(help="Measure this TREC run instead; may be repeated.")] = None,
+    server: Annotated[str | None, typer.Option(help="Ask the server at this URL, which holds the corpus.")] = None,
+    collection: CollectionName = "default",
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only that many questions, drawn by the seed.")] = None,
     seed: Annotated[int, typer.Option(help="What draws questions and resamples intervals.")] = 0,
     answers: Annotated[bool, typer.Option("--answers", help="Also ask as a user would: declined, highlights.")] = False,
@@ -60,6 +62,8 @@ def evaluate(
         plan = Plan(split or default_split(read), limit, seed, answers=answers, slice_by=tuple(slice_by or ()))
         if run:
             evaluation = evaluate_runs(read, _read_runs(run, read), plan)
+        elif server:
+            evaluation = _evaluate_served(read, plan, systems, server, collection, progress)
         else:
             evaluation = _evaluate_here(read, plan, systems, diagnose, settings, progress)
         written = list(write(evaluation, output, runs=runs)) if output else []
@@ -104,6 +108,27 @@ def _evaluate_here(
             found = diagnose(dataset, collection, encoder, plan, on_progress=shown)
             evaluation = replace(evaluation, diagnosis=found.json())
     return evaluation
+
+
+def _evaluate_served(
+    dataset: Dataset, plan: Plan, systems: list[Mode], url: str, collection: str, progress: Progress
+) -> Evaluation:
+    from api.cli.remote import Remote
+    from api.cli.served import evaluate_served
+
+    shown = _shown(progress, progress.add_task("questions asked", total=None))
+    return evaluate_served(dataset, Remote(url), collection, systems, plan, on_progress=shown)
+
+
+def _refuse_contradictions(run: list[Path] | None, server: str | None, diagnose: bool, *, asked: bool) -> None:
+    """Leave where options were given that cannot be had together."""
+    if run and (server or asked or diagnose):
+        wrong = "--server, --system, --answers and --diagnose"
+        fail(f"--run measures rankings that are there already: leave {wrong} out.", Exit.USAGE)
+    if server and diagnose:
+        fail("--diagnose looks into a collection of this process: leave --server out.", Exit.USAGE)
+    if server and not server.startswith(("http://", "https://")):
+        fail("--server takes a URL, such as http://127.0.0.1:8000.", Exit.USAGE)
 
 
 def _read_runs(paths: Sequence[Path], dataset: Dataset) -> Mapping[str, Run]:

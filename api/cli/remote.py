@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -25,9 +25,12 @@ _USAGE_FIELDS = frozenset({"query", "filter", "name"})
 
 
 class Remote:
-    """A `Service` behind the URL of a server."""
+    """A `Service` behind the URL of a server.
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    With `settings` it is the one that holds their data folder, wherever it is now; without, what answers at that URL.
+    """
+
+    def __init__(self, url: str, settings: Settings | None = None) -> None:
         self._url, self._settings = url, settings
 
     def ask(self, body: Json) -> Json:
@@ -103,7 +106,12 @@ class Remote:
     def document(self, collection: str, document_id: str) -> Json:
         """Return one document with its `text`."""
         path, of = f"/v1/documents/{quote(document_id, safe='')}", urlencode({"collection": collection})
-        return {**self._call("GET", f"{path}?{of}"), "text": self._call("GET", f"{path}/text?{of}")["text"]}
+        return {**self._call("GET", f"{path}?{of}"), "text": self.text(collection, document_id)}
+
+    def text(self, collection: str, document_id: str) -> str:
+        """Return the text of one document."""
+        path = f"/v1/documents/{quote(document_id, safe='')}/text"
+        return str(self._call("GET", f"{path}?{urlencode({'collection': collection})}")["text"])
 
     def delete(self, collection: str, condition: Any, *, dry_run: bool = False) -> Json:
         """Answer what `/v1/documents/delete` does."""
@@ -138,7 +146,7 @@ class Remote:
         found = self._call("GET", "/v1/info")
         encoder = {name: found["model"][name] for name in ("fingerprint", "dimension")}
         encoder["runtime"] = found["runtime"]["encoder"]
-        python, data = found["versions"]["python"], str(self._settings.data)
+        python, data = found["versions"]["python"], str(self._settings.data) if self._settings else self._url
         return described(found["version"], python, data, encoder, self.collections())
 
     def _call(self, method: str, path: str, body: Json | bytes | None = None, headers: Mapping[str, str] = {}) -> Any:
@@ -158,11 +166,14 @@ class Remote:
                 return answer
             if status and not (answer.get("code") == "busy" and time.monotonic() - started < _BUSY_SECONDS):
                 usage = str(answer.get("field", "")).partition(".")[0] in _USAGE_FIELDS and status == 422
-                raise Refused(str(answer.get("detail", f"The server answered {status}.")), usage=usage)
+                detail = str(answer.get("detail", f"The server answered {status}."))
+                raise Refused(detail, usage=usage, code=str(answer.get("code", "")))
             time.sleep(retry_after)
 
     def _find(self, *, patient: bool) -> None:
         """See where the server is now, that refuses connections; raises Refused where it has ended."""
+        if self._settings is None:
+            raise Refused(f"Nothing answers at {self._url}: start the server there, or name another URL.")
         url = holder(self._settings.data)
         if url is None:
             raise Refused(f"The server at {self._url} has ended; run the command again.")
@@ -175,9 +186,11 @@ class Remote:
         self, method: str, path: str, data: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, float, Any]:
         """Send one request on a connection of its own; return status, `Retry-After` in seconds, and the JSON."""
-        connection = HTTPConnection(urlsplit(self._url).netloc, timeout=_CALL_SECONDS)
+        at = urlsplit(self._url)
+        kind = HTTPSConnection if at.scheme == "https" else HTTPConnection
+        connection = kind(at.netloc, timeout=_CALL_SECONDS)
         try:
-            connection.request(method, path, data, dict(headers))
+            connection.request(method, at.path.rstrip("/") + path, data, dict(headers))
             response = connection.getresponse()
             return response.status, float(response.headers.get("Retry-After", 1)), json.loads(response.read())
         finally:

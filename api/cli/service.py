@@ -15,11 +15,11 @@ _IDS = 1_000  # in one filter, and in the answer to it
 
 
 class Refused(Exception):
-    """A server refused, or cannot be reached; `usage` where the command was written wrongly."""
+    """A server refused, with its `code`, or cannot be reached; `usage` where the command was written wrongly."""
 
-    def __init__(self, message: str, *, usage: bool = False) -> None:
+    def __init__(self, message: str, *, usage: bool = False, code: str = "") -> None:
         super().__init__(message)
-        self.usage = usage
+        self.usage, self.code = usage, code
 
 
 class Service(Protocol):

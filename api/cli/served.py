@@ -1,0 +1,156 @@
+"""`pincite eval --server`: the same questions and the same measures, asked of a running server over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from api.cli.remote import Remote
+from api.cli.service import Refused
+from index.types import DocumentInfo
+from rag.evaluation.datasets import Dataset
+from rag.evaluation.questions import DatasetQuestion
+from rag.evaluation.result import Evaluation
+from rag.evaluation.run import Plan, Progress, evaluate_systems, no_progress
+from rag.evaluation.systems import System
+from rag.types import Answer, AnswerPassage, Citation, Highlight, Mode, Reason
+
+Found = Mapping[str, Any]  # a passage, a citation, an answer as the HTTP contract has them
+
+
+def evaluate_served(
+    dataset: Dataset,
+    server: Remote,
+    collection: str,
+    modes: Sequence[Mode],
+    plan: Plan,
+    *,
+    on_progress: Progress = no_progress,
+) -> Evaluation:
+    """Ask a collection of `server`, which holds the corpus of `dataset`, in every mode of `modes`.
+
+    Raises Refused where it cannot be asked, or holds no judged document at all; those that it lacks are told.
+    """
+    stored = {one["id"] for one in server.documents(collection)}
+    judged = sorted({document for grades in dataset.judgements.values() for document in grades})
+    missing = [document for document in judged if document not in stored]
+    if judged and len(missing) == len(judged):
+        raise Refused(
+            f"The collection {collection!r} holds no document that is judged: `pincite ingest` the corpus first."
+        )
+    (about,) = [one for one in server.collections() if one["name"] == collection]
+    named: dict[str, System] = {mode: ServedSystem(server, collection, mode) for mode in modes}
+    return evaluate_systems(
+        dataset,
+        named,
+        plan,
+        model=server.info()["encoder"]["fingerprint"],
+        settings={"collection": collection, "config": about["snapshot"]["config"], "passages": about["passages"]},
+        missing=missing,
+        on_progress=on_progress,
+    )
+
+
+class ServedSystem:
+    """A collection of a server, asked in one mode by `/v1/search` and `/v1/ask`."""
+
+    def __init__(self, server: Remote, collection: str, mode: Mode) -> None:
+        self.degraded: set[str] = set()
+        self._server, self._collection, self._mode = server, collection, mode
+
+    def search(self, questions: Sequence[DatasetQuestion], depth: int) -> Sequence[Sequence[AnswerPassage]]:
+        """Return per question at most `depth` passages; those without history and filter are sent together."""
+        alone = [question for question in questions if _with(question)]
+        together = [question for question in questions if not _with(question)]
+        found = {one.id: self._searched({"query": one.text, **_with(one)}, depth)[0] for one in alone}
+        if together:
+            results = self._searched({"queries": [question.text for question in together]}, depth)
+            found |= {question.id: one for question, one in zip(together, results, strict=True)}
+        return [found[question.id] for question in questions]
+
+    def ask(self, question: DatasetQuestion) -> Answer:
+        """Return the answer, with as many passages as the server gives unless told otherwise."""
+        answer = self._server.ask(self._body({"query": question.text, **_with(question)}))
+        self.degraded.update(answer["degraded"])
+        reason = answer["reason"]
+        return Answer(
+            query=answer["query"],
+            standalone_query=answer["standalone_query"],
+            answerable=answer["answerable"],
+            reason=Reason(reason["code"], reason["text"]) if reason else None,
+            passages=[_passage(one) for one in answer["passages"]],
+            nearest=[_passage(one) for one in answer["nearest"]],
+            token=answer["snapshot"]["token"],
+            degraded=tuple(answer["degraded"]),
+            timing_ms=answer["timing_ms"],
+            warnings=answer["warnings"],
+        )
+
+    def text(self, document_id: str) -> str | None:
+        """Return the stored text of a document, None where it is gone."""
+        try:
+            return self._server.text(self._collection, document_id)
+        except Refused as problem:
+            if problem.code == "document_missing":
+                return None
+            raise
+
+    def _searched(self, asked: Found, depth: int) -> Sequence[Sequence[AnswerPassage]]:
+        results = self._server.search(self._body({**asked, "top_k": depth}))["results"]
+        for result in results:
+            self.degraded.update(result["degraded"])
+        return [[_passage(one) for one in result["passages"]] for result in results]
+
+    def _body(self, asked: Found) -> dict[str, Any]:
+        return {"collection": self._collection, "mode": self._mode, **asked}
+
+
+def _with(question: DatasetQuestion) -> Found:
+    """Return what makes a question more than its words, nothing where it is no more."""
+    turns = [{"role": turn.role, "content": turn.content} for turn in question.history]
+    more = {"history": turns, "filter": question.filter}
+    return {name: value for name, value in more.items() if value}
+
+
+def _passage(found: Found) -> AnswerPassage:
+    scores = found["scores"]
+    return AnswerPassage(
+        rank=found["rank"],
+        id=found["id"],
+        text=found["text"],
+        score=found["score"],
+        dense=scores["dense"],
+        lexical=scores["lexical"],
+        document=_document(found),
+        citation=_citation(found["citation"]),
+        highlights=[
+            Highlight(one["kind"], one["start_char"], one["end_char"], one["start_utf16"], one["end_utf16"])
+            for one in found["highlights"]
+        ],
+    )
+
+
+def _citation(found: Found) -> Citation:
+    pages = found["page"] or {"first": None, "last": None}
+    return Citation(
+        collection=found["collection"],
+        document_id=found["document_id"],
+        document_sha256=found["document_sha256"],
+        start=found["start_char"],
+        end=found["end_char"],
+        start_utf16=found["start_utf16"],
+        end_utf16=found["end_utf16"],
+        quote=found["quote"],
+        first_page=pages["first"],
+        last_page=pages["last"],
+        heading_path=tuple(found["heading_path"]),
+    )
+
+
+def _document(found: Found) -> DocumentInfo:
+    """Return what a passage says of its document; sizes, which it does not say, are 0."""
+    document = found["document"]
+    told = {name: document[name] for name in ("id", "title", "uri", "source", "published", "language", "metadata")}
+    unsaid: dict[str, Any] = {"media_type": "", "encoding": None, "added": "", "fingerprint": ""}
+    sizes: dict[str, Any] = dict.fromkeys(("characters", "bytes", "passages"), 0)
+    return DocumentInfo(sha256=found["citation"]["document_sha256"], **told, **unsaid, **sizes)
