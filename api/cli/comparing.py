@@ -88,6 +88,8 @@ def _verdict(made: Comparison) -> str:
         "inconclusive": f"a loss of more than {declared.margin:g} is neither shown nor ruled out",
     }[made.outcome]
     interval = f"{effect.effect:+.4f} [{effect.low:+.4f}, {effect.high:+.4f}], p = {effect.p:.4f}"
+    if made.outcome == "no regression" and effect.p <= declared.alpha:
+        reason += f"; it is {'better' if effect.effect > 0 else 'worse'}"
     return f"{made.outcome.capitalize()}: {reason}. {measures}: {interval}."
 
 

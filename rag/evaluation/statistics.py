@@ -108,13 +108,13 @@ def shift_interval(
     """Return the ends of the 1 - `alpha` bootstrap interval of the mean of the sets' means of differences in -1..1.
 
     Each set's questions, shape (n,), are drawn again among themselves. The percentiles are those that make up for how
-    narrow a bootstrap is over few questions: T. Hesterberg, "What Teachers Should Know About the Bootstrap", 2015,
-    section 3.3 (expanded percentiles). With one question a set nothing is known, and the interval is all of -1..1.
+    narrow a bootstrap is over few questions ("expanded percentiles"): T. Hesterberg, "What Teachers Should Know About
+    the Bootstrap", 2015. Of a set with one question no spread is known: the interval is all of -1..1.
     """
+    if any(len(differences) < 2 for differences in strata):
+        return -1.0, 1.0
     questions = sum(map(len, strata))
     free = questions - len(strata)
-    if not free:
-        return -1.0, 1.0
     random, means = np.random.default_rng(seed), np.zeros(resamples)
     for differences in strata:
         means += _drawn_means(differences, random, resamples) / len(strata)
