@@ -52,13 +52,10 @@ def evaluate(
 
     settings = context.find_object(Options).settings()  # type: ignore[union-attr]
     systems = _systems(system)
-    if run and (system or answers or diagnose):
-        fail(
-            "--run measures rankings that are there already: leave --system, --answers and --diagnose out.", Exit.USAGE
-        )
+    _refuse_contradictions(run, server, diagnose, asked=bool(system or answers))
     with plain_errors(), _progress() as progress:
         read = read_dataset(dataset)
-        _refuse_among_documents(read, [output, report])
+        _refuse_places(read, [output, report])
         plan = Plan(split or default_split(read), limit, seed, answers=answers, slice_by=tuple(slice_by or ()))
         if run:
             evaluation = evaluate_runs(read, _read_runs(run, read), plan)
@@ -141,10 +138,12 @@ def _read_runs(paths: Sequence[Path], dataset: Dataset) -> Mapping[str, Run]:
     return runs
 
 
-def _refuse_among_documents(dataset: Dataset, paths: Sequence[Path | None]) -> None:
-    """Leave where a file would be written among the documents: it would be one of them the next time."""
-    for path in paths:
-        if path and dataset.corpus.is_dir() and path.resolve().is_relative_to(dataset.corpus.resolve()):
+def _refuse_places(dataset: Dataset, paths: Sequence[Path | None]) -> None:
+    """Leave before anything is asked where a result cannot be written, or would be a document the next time."""
+    for path in (path for path in paths if path):
+        if not path.absolute().parent.is_dir():
+            fail(f"{path} cannot be written: there is no folder {path.parent}.", Exit.USAGE)
+        if dataset.corpus.is_dir() and path.resolve().is_relative_to(dataset.corpus.resolve()):
             fail(f"{path} would become a document of the set: write it outside of {dataset.corpus}.", Exit.USAGE)
 
 

@@ -322,6 +322,67 @@ def test_eval_measures_a_beir_folder(pincite: Any) -> None:
     assert "corpus.jsonl" in one_line(ran)
 
 
+def test_a_folder_of_notes_with_questions_becomes_a_report(pincite: Any) -> None:
+    """Ten files and five questions of a stranger: one command, and a page that names what was missed."""
+    metals = ["iron", "tin", "lead", "zinc", "copper", "silver", "gold", "nickel", "cobalt", "mercury"]
+    for name in metals:
+        pincite.write({f"notes/{name}.md": f"# {name.title()}\n\nThe metal {name} is kept in vault {len(name)}.\n"})
+    questions = [{"text": f"Where is {name} kept?", "relevant": [f"{name}.md"]} for name in metals[:4]]
+    questions.append({"text": "Which animal lives in the old mill?", "relevant": ["gold.md"], "answers": ["an owl"]})
+    pincite.write({"notes/questions.jsonl": "\n".join(map(json.dumps, questions))})
+    ran = pincite("eval", "notes", "--report", "report.html")
+    assert ran.returncode == 0, ran.stderr
+    assert "written: report.html" in ran.stderr
+    page = (pincite.folder / "report.html").read_text("utf-8")
+    assert "hybrid: a relevant document is first for 4 of 5" in page
+    assert "Right would be: an owl" in page
+    assert sorted(path.name for path in (pincite.folder / "notes").iterdir()) == sorted(
+        [f"{name}.md" for name in metals] + ["questions.jsonl"]
+    )
+
+
+def test_eval_measures_runs_without_a_model(pincite: Any) -> None:
+    """Two files by their names; a bad line is named; nothing is made in the data folder."""
+    pincite.write(
+        {
+            "set/notes/one.md": "One.",
+            "set/two.md": "Two.",
+            "set/questions.jsonl": '{"text": "What?", "relevant": ["two.md"]}\n',
+            "best.run": "1 Q0 two.md 1 2.5 x\n1 Q0 notes/one.md 2 1.5 x\n",
+            "tied.run": "1 Q0 notes/one.md 1 1 x\n1 Q0 two.md 2 1 x\n",
+            "bad.run": "1 Q0 three.md 1 1 x\n",
+        }
+    )
+    ran = pincite("--model", "nowhere", "eval", "set", "--run", "best.run", "--run", "tied.run", "--json")
+    assert ran.returncode == 0, ran.stderr
+    systems = json.loads(ran.stdout)["systems"]
+    assert {name: one["measures"]["P@1"]["mean"] for name, one in systems.items()} == {"best": 1, "tied": 1}
+    assert not pincite.data.exists()
+    ran = pincite("eval", "set", "--run", "bad.run")
+    assert ran.returncode == 3
+    assert "bad.run:1: no document of the corpus has the id 'three.md'" in one_line(ran)
+
+
+def test_eval_refuses_places_and_options_that_cannot_be(pincite: Any) -> None:
+    """A report among the documents would be one the next time; all of it is said before anything is asked."""
+    pincite.write(
+        {"set/two.md": "Two.", "set/questions.jsonl": '{"text": "What?", "relevant": ["two.md"]}\n', "a.run": ""}
+    )
+    for options, told in (
+        (["--report", "set/report.html"], "would become a document"),
+        (["--output", "nowhere/result.json"], "there is no folder nowhere"),
+        (["--run", "a.run", "--answers"], "leave --server, --system, --answers and --diagnose out"),
+        (["--server", "http://127.0.0.1:1", "--diagnose"], "leave --server out"),
+        (["--server", "127.0.0.1:8000"], "--server takes a URL"),
+    ):
+        ran = pincite("eval", "set", *options)
+        assert ran.returncode == 2, options
+        assert told in one_line(ran)
+    ran = pincite("eval", "set", "--server", "http://127.0.0.1:1")
+    assert ran.returncode == 3
+    assert "Nothing answers at http://127.0.0.1:1" in one_line(ran)
+
+
 # Serving
 
 

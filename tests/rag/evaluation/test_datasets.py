@@ -210,3 +210,71 @@ def test_a_span_outside_the_folder_is_refused(folder: Path, known: SimpleNamespa
     known.jsonl(folder / "questions.jsonl", [{"_id": "q", "text": "What?", "metadata": {"answer_spans": [span]}}])
     with pytest.raises(DatasetInvalid, match=r"questions\.jsonl:1: an answer span names 'gone\.txt'"):
         read_dataset(folder)
+
+
+@pytest.fixture
+def notes(tmp_path: Path, known: SimpleNamespace) -> Path:
+    """Documents directly in a folder, and questions with as little as a person would write."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "tin.md").write_text("# Tin\n\nIt melts at 232 degrees.\n")
+    (tmp_path / "in" / "my copper.md").write_text("# Copper\n\nIt melts at 1085 degrees.\n")
+    rows = [
+        {"text": "When does tin melt?", "relevant": ["tin.md"]},
+        {"text": "When does copper melt?", "relevant": ["in/my copper.md", "tin.md"], "answers": ["1085"], "kind": "b"},
+        {"_id": "mine", "text": "Who?", "metadata": {"answerable": False, "kind": "c"}, "kind": "d"},
+    ]
+    known.jsonl(tmp_path / "questions.jsonl", rows)
+    return tmp_path
+
+
+def test_documents_may_lie_beside_their_questions(notes: Path) -> None:
+    """Files are named as they lie there, questions are numbered, and the questions are no document."""
+    dataset = read_dataset(notes)
+    assert [file.name for file in dataset.files()] == ["in/my copper.md", "tin.md"]
+    assert dataset.ids == {"in~2Fmy~20copper.md", "tin.md"}
+    assert dataset.judgements == {"1": {"tin.md": 1}, "2": {"in~2Fmy~20copper.md": 1, "tin.md": 1}}
+    assert [question.id for question in dataset.questions] == ["1", "2", "mine"]
+
+
+def test_what_is_known_of_a_question_may_stand_beside_its_text(notes: Path) -> None:
+    """As in `metadata`, which comes first where both say something; anything else is kept for slices."""
+    first, second, third = read_dataset(notes).questions
+    assert (second.answers, second.metadata["kind"], first.answerable) == (("1085",), "b", None)
+    assert (third.answerable, third.metadata["kind"]) == (False, "c")
+
+
+def test_titles_and_texts_of_documents_can_be_looked_up(notes: Path, beir: Path) -> None:
+    """For those asked for, in either layout; a blank title is none, and a document without text has none to show."""
+    found = read_dataset(notes).texts({"tin.md", "gone.md"})
+    assert found == {"tin.md": ("Tin", "# Tin\n\nIt melts at 232 degrees.\n")}
+    rows = read_dataset(beir).texts({"d2", "a~20b~2F~C3~BC"})
+    assert {name: text for name, (_, text) in rows.items()} == {
+        "d2": "Copper melts at 1085 degrees.",
+        "a~20b~2F~C3~BC": "Tin melts at 232 degrees.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"text": "What?", "relevant": ["zinc.md"]}, "`relevant` names 'zinc.md', which no document has as id"),
+        ({"text": "What?", "relevant": "tin.md"}, "`relevant` is not a list of strings"),
+        ({"text": "What?", "answers": [1]}, "`answers` is not a list of strings"),
+        ({"_id": 4, "text": "What?"}, "`_id` is missing or blank"),
+        ({"question": "What?"}, "`text` is missing or blank"),
+    ],
+)
+def test_a_bad_question_of_a_folder_is_refused(notes: Path, row: object, said: str) -> None:
+    """File and line are named, and what would do."""
+    with (notes / "questions.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    with pytest.raises(DatasetInvalid, match=r"questions\.jsonl:4") as raised:
+        read_dataset(notes)
+    assert said in str(raised.value)
+
+
+def test_a_folder_without_documents_is_refused(tmp_path: Path, known: SimpleNamespace) -> None:
+    """Questions alone can be asked of nothing."""
+    known.jsonl(tmp_path / "questions.jsonl", [{"text": "What?"}])
+    with pytest.raises(DatasetInvalid, match="no document is here"):
+        read_dataset(tmp_path)

@@ -17,7 +17,7 @@ from rag.evaluation.datasets import Dataset, read_dataset
 from rag.evaluation.manifest import commit
 from rag.evaluation.questions import DatasetQuestion
 from rag.evaluation.result import Evaluation, result_json, write
-from rag.evaluation.run import Plan, evaluate_systems, select
+from rag.evaluation.run import Plan, default_split, evaluate_systems, select
 from rag.evaluation.trec import read_run
 from rag.types import Span
 
@@ -209,6 +209,15 @@ def test_split_and_limit_choose_the_questions(dataset: Dataset) -> None:
     assert len(select(dataset, Plan(split="all"))) == 1000
     with pytest.raises(DatasetInvalid, match="no question is in the split 'train'"):
         select(dataset, Plan(split="train"))
+
+
+def test_all_are_asked_where_no_question_names_a_split(dataset: Dataset) -> None:
+    """A person's own questions are in no split; where some are in one, `test` is what is reported."""
+    bare = replace(dataset, questions=[replace(question, split=None) for question in dataset.questions])
+    assert (default_split(bare), default_split(dataset)) == ("all", "test")
+    assert len(select(bare, Plan(default_split(bare)))) == 1000
+    with pytest.raises(DatasetInvalid, match="no question is in the split 'dev'"):
+        select(bare, Plan("dev"))
 
 
 def test_progress_counts_every_question_of_every_system(
