@@ -170,7 +170,12 @@ def plain_systems(dataset: Dataset, passages: Passages, legs: Legs, options: Opt
 def vectors_of(texts: Sequence[str], options: Options) -> Any:
     """Return the vectors of texts by the project's own runtime, which equals the plain one within 1e-4."""
     encoder = options.encoder
-    return kept_vectors(texts, encoder.encode, f"{encoder.runtime} {encoder.fingerprint}", options.work / "vectors")[0]
+    return kept_vectors(texts, encoder.encode, name_of(encoder), options.work / "vectors")[0]
+
+
+def name_of(encoder: Encoder) -> str:
+    """Return what its vectors are kept under."""
+    return f"{encoder.runtime} {encoder.fingerprint}"
 
 
 @contextmanager

