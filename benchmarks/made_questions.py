@@ -1,0 +1,144 @@
+"""Does the order of configurations on questions that a corpus made predict their order on people's questions?
+
+For each set: its `dev` questions, and questions made of its corpus (`pincite questions make`), are asked of the same
+configurations; Kendall's tau compares the two orders by nDCG@10. Intervals draw both kinds of questions again, 1,000
+times. "all sets" is the mean over the sets.
+
+    python benchmarks/made_questions.py --eval FOLDER --sets squad2 multihoprag docs_faq doqa covidqa
+
+FOLDER holds evaluation sets in BEIR layout, one a folder. Corpora are ingested into `--cache`, the altered ones into a
+folder that is thrown away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from reporting import finish, say, table
+from scipy.stats import kendalltau
+
+from api.settings import load_settings
+from rag.encoding import Encoder, load_encoder
+from rag.evaluation.cache import cached_collection
+from rag.evaluation.datasets import Dataset, read_dataset
+from rag.evaluation.making import make, read_documents, write_set
+from rag.evaluation.run import Plan, evaluate_systems
+from rag.evaluation.systems import CollectionSystem
+from rag.retrieval import Ranking
+from rag.types import Mode
+
+MEASURE = "nDCG@10"
+DEPTH = 60  # passages, which hold ten documents
+RESAMPLES = 1000
+Values = Mapping[str, NDArray[np.float64]]  # per configuration the measure of every question
+CONFIGURATIONS: Mapping[str, tuple[Mode, Ranking]] = {
+    "dense": ("dense", Ranking()),
+    "lexical": ("lexical", Ranking()),
+    **{f"convex {w}": ("hybrid", Ranking(fusion="convex", dense_weight=w)) for w in (0.3, 0.5, 0.6, 0.7)},
+    "convex 0.6, pool 60": ("hybrid", Ranking(fusion="convex", dense_weight=0.6, pool=DEPTH)),
+    "reciprocal rank": ("hybrid", Ranking(fusion="reciprocal_rank")),
+}
+
+
+def main() -> None:
+    """Measure every set and print both orders and their agreement."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--eval", type=Path, required=True, help="a folder of evaluation sets in BEIR layout")
+    parser.add_argument("--sets", nargs="+", required=True, help="names of folders in it")
+    parser.add_argument("--limit", type=int, default=300, help="questions of each kind and set (300)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cache", type=Path, help="keep the ingested corpora here (default: throw them away)")
+    parser.add_argument("--model", help="a model folder or cached name (default: the one that is installed)")
+    parser.add_argument("--output", type=Path, help="write the result here as JSON")
+    options = parser.parse_args()
+    settings = load_settings({"model": options.model} if options.model else {})
+    encoder = load_encoder(settings.model, settings.cache)
+    found: dict[str, Mapping[str, Values]] = {}
+    for name in options.sets:
+        with tempfile.TemporaryDirectory() as scratch:
+            found[name] = measured(options.eval / name, Path(scratch), encoder, options)
+    rows = [
+        (name, kind, len(values["dense"]), *(f"{values[one].mean():.3f}" for one in CONFIGURATIONS))
+        for name, kinds in found.items()
+        for kind, values in kinds.items()
+    ]
+    table(("set", "questions", "n", *CONFIGURATIONS), rows)
+    agreed = {kind: agreement(found, kind, options.seed) for kind in ("made", "held out", "named")}
+    lines = [(name, *(written(of[name]) for of in agreed.values())) for name in (*found, "all sets")]
+    print("\nKendall's tau against people's questions:")
+    table(("set", *agreed), lines)
+    means = {
+        name: {kind: {one: float(values[one].mean()) for one in values} for kind, values in kinds.items()}
+        for name, kinds in found.items()
+    }
+    finish({"limit": options.limit, "seed": options.seed, "means": means, "tau": agreed}, (), options.output)
+
+
+def measured(folder: Path, scratch: Path, encoder: Encoder, options: argparse.Namespace) -> Mapping[str, Values]:
+    """Return the values of people's questions, of the made ones, and of each kind of these."""
+    people = read_dataset(folder)
+    made = make(read_documents(folder), limit=options.limit, seed=options.seed)
+    write_set(made, scratch / folder.name)
+    say(f"{folder.name}: {len(made.questions)} questions made; dropped: {dict(made.dropped)}")
+    plan = Plan(split="dev", limit=options.limit, seed=options.seed, depth=DEPTH)
+    of_people = values(people, plan, options.cache or scratch / "cache", encoder)
+    by_id = values(read_dataset(scratch / folder.name), Plan(split="all", depth=DEPTH), scratch / "made-cache", encoder)
+    kinds = {question.id: question.kind for question in made.questions}
+
+    def only(kind: str | None) -> Values:
+        chosen = {one: [v for q, v in values.items() if kind in (None, kinds[q])] for one, values in by_id.items()}
+        return {one: np.array(some) for one, some in chosen.items()}
+
+    return {
+        "people's": {one: np.array([*some.values()]) for one, some in of_people.items()},
+        "made": only(None),
+        **{kind: only(kind) for kind in ("held out", "named")},
+    }
+
+
+def values(dataset: Dataset, plan: Plan, cache: Path, encoder: Encoder) -> Mapping[str, Mapping[str, float]]:
+    """Return per configuration the measure by question id."""
+    with cached_collection(dataset, cache, encoder) as collection:
+        systems = {
+            name: CollectionSystem(collection, encoder, mode, ranking)
+            for name, (mode, ranking) in CONFIGURATIONS.items()
+        }
+        evaluation = evaluate_systems(dataset, systems, plan, model=encoder.fingerprint, settings={})
+    return {name: result.values[MEASURE] for name, result in evaluation.systems.items()}
+
+
+def agreement(found: Mapping[str, Mapping[str, Values]], kind: str, seed: int) -> dict[str, Sequence[float]]:
+    """Return per set, and over all, tau and the ends of its 95 % bootstrap interval (percentile method)."""
+    random = np.random.default_rng(seed)
+    draws = {
+        name: [tau(kinds["people's"], kinds[kind], random) for _ in range(RESAMPLES)] for name, kinds in found.items()
+    }
+    whole = {name: tau(kinds["people's"], kinds[kind], None) for name, kinds in found.items()}
+    draws["all sets"] = [float(np.mean(column)) for column in zip(*draws.values(), strict=True)]
+    whole["all sets"] = float(np.mean([*whole.values()]))
+    return {name: [whole[name], *map(float, np.nanpercentile(draws[name], (2.5, 97.5)))] for name in draws}
+
+
+def tau(people: Values, made: Values, random: np.random.Generator | None) -> float:
+    """Return Kendall's tau of the means, of questions drawn again where `random` is given."""
+    means = []
+    for one in (people, made):
+        stacked = np.stack([one[name] for name in CONFIGURATIONS])
+        chosen = stacked if random is None else stacked[:, random.integers(stacked.shape[1], size=stacked.shape[1])]
+        means.append(chosen.mean(axis=1))
+    return float(kendalltau(*means).statistic)
+
+
+def written(of: Sequence[Any]) -> str:
+    """Write a figure with its interval."""
+    return f"{of[0]:.2f} [{of[1]:.2f}, {of[2]:.2f}]"
+
+
+if __name__ == "__main__":
+    main()
