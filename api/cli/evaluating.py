@@ -164,19 +164,17 @@ def _shown(progress: Progress, bar: TaskID) -> Callable[[int, int], None]:
 
 
 def _show(evaluation: Evaluation) -> None:
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("measure")
+    table.add_column("questions", justify="right")
     for name in evaluation.systems:
         table.add_column(name, justify="right")
-    measures = dict.fromkeys(measure for result in evaluation.systems.values() for measure in result.measures)
-    for measure in measures:
-        cells = []
-        for result in evaluation.systems.values():
-            estimate = result.measures.get(measure)
-            cells.append(
-                f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}] n={estimate.n}" if estimate else ""
-            )
-        table.add_row(measure, *cells)
+    results = evaluation.systems.values()
+    for measure in dict.fromkeys(measure for result in results for measure in result.measures):
+        found = [result.measures.get(measure) for result in results]
+        counts = dict.fromkeys(str(one.n) for one in found if one)
+        cells = [f"{one.mean:.3f}\n[{one.low:.3f}, {one.high:.3f}]" if one else "" for one in found]
+        table.add_row(measure, ", ".join(counts), *map(Text, cells))
     out.print(table)
     if evaluation.diagnosis:
         show_diagnosis(evaluation.diagnosis)

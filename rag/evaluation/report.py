@@ -158,7 +158,8 @@ def _spread(systems: Mapping[str, SystemResult]) -> Element | None:
     values = {name: by_query for name, by_query in values.items() if by_query}
     if not values:
         return None
-    best = max(values, key=lambda name: sum(values[name].values()) / len(values[name]))
+    # Where several are equal, the last: hybrid comes after its legs.
+    best = max(reversed(values), key=lambda name: sum(values[name].values()) / len(values[name]))
     figures = [
         tag("figure", tag("h3", f"{name}: questions by value"), plots.histogram(list(by_query.values()), 0, 1))
         for name, by_query in values.items()

@@ -85,9 +85,9 @@ def lead(values: PerQuery) -> Mapping[str, float]:
 
 
 def worst(values: PerQuery) -> Sequence[str]:
-    """Return the ids of the at most `WORST` questions that went worst, the worst first; none that went well."""
-    short = {query: value for query, value in lead(values).items() if value < 1}
-    return sorted(short, key=lambda query: short[query])[:WORST]
+    """Return the ids of the at most `WORST` questions that went worst, the worst first."""
+    by_query = lead(values)
+    return sorted(by_query, key=lambda query: by_query[query])[:WORST]
 
 
 def _confident(observed: Sequence[Observed]) -> tuple[Values, Labels] | None:

@@ -9,7 +9,7 @@ from rag.evaluation.containment import Piece, findable, fold, holds_answer
 from rag.evaluation.datasets import Dataset
 from rag.evaluation.markup import tag
 from rag.evaluation.questions import DatasetQuestion
-from rag.evaluation.result import SHOWN, Evaluation, SystemResult, lead, worst
+from rag.evaluation.result import SHOWN, WORST, Evaluation, SystemResult, lead, worst
 from rag.types import AnswerPassage
 
 _EXCERPT = 400  # code points
@@ -28,12 +28,15 @@ def worst_questions(evaluation: Evaluation, dataset: Dataset) -> Element | None:
     parts: list[Element] = []
     for name, queries in lists.items():
         result = evaluation.systems[name]
-        parts.append(tag("h3", name if queries else f"{name}: no question went badly"))
+        parts.append(tag("h3", name))
         for query in queries:
             grades = evaluation.judgements.get(query, {})
             parts.append(_question(asked[query], result, grades, texts))
-    words = "The first passages that each system found, and the relevant documents that are not among them."
-    return tag("section", tag("h2", "What went worst"), tag("p", words, class_="muted"), *parts, id="worst")
+    words = (
+        f"For the {WORST} questions that went worst with each system: its first passages, and the relevant documents "
+        "that are not among them."
+    )
+    return tag("section", tag("h2", "What was found, worst first"), tag("p", words, class_="muted"), *parts, id="worst")
 
 
 def _without_text(evaluation: Evaluation, lists: Mapping[str, Sequence[str]]) -> set[str]:
