@@ -264,6 +264,40 @@ class CollectionList(Shown):
     collections: list[CollectionSummary]
 
 
+class RankingOut(Shown):
+    """One version of a collection's own rankings: what it is, what it was fitted on, and what it gained."""
+
+    version: int
+    created: str
+    in_use: bool
+    settings: dict[str, Json]
+    figures: dict[str, Json]
+
+
+class RankingList(Shown):
+    """Every version, the oldest first."""
+
+    rankings: list[RankingOut]
+    snapshot: SnapshotOut
+
+
+class RankingChosen(Shown):
+    """The version that ranks now, null for Pincite's own ranking."""
+
+    ranking: int | None
+    snapshot: SnapshotOut
+
+
+class TuningOut(Shown):
+    """What tuning found: the ranking, whether it is better, and the version under which it is kept and used."""
+
+    better: bool
+    version: int | None
+    settings: dict[str, Json]
+    figures: dict[str, Json]
+    snapshot: SnapshotOut
+
+
 class CollectionDropped(Shown):
     """The answer to the DELETE of a collection."""
 

@@ -69,6 +69,7 @@ def _running(pincite: Pincite, limits: Limits) -> Running:
         questions=Gate(limits.questions_at_once, "questions", limits.wait_seconds),
         writes=Gate(limits.writes_at_once, "writes", limits.wait_seconds),
         verifying=Gate(1, "verifications", limits.wait_seconds),
+        tuning=Gate(1, "tunings", limits.wait_seconds),
     )
     return running
 

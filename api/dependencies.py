@@ -82,6 +82,7 @@ class Running:
     questions: Gate
     writes: Gate
     verifying: Gate
+    tuning: Gate
     draining: threading.Event = field(default_factory=threading.Event)  # set once the server is to end
     examples: dict[str, tuple[str, Sequence[str]]] = field(default_factory=dict)  # by collection: token, questions
 

@@ -16,6 +16,8 @@ HISTORY_TURNS: Final = 64
 HISTORY_BYTES: Final = 65_536  # of UTF-8, all turns together
 LIST_PAGE: Final = 1_000  # documents on one page of a list
 RESULTS_PAGE: Final = 10_000  # results of a job in one answer
+TUNING_QUESTIONS: Final = 2_000  # that a collection is tuned by at once
+TUNING_LABELS: Final = 1_000  # judged documents, or places that answer, of one of them
 JSON_DEPTH: Final = 200  # arrays and objects within one another
 
 
@@ -59,6 +61,8 @@ def named_limits(limits: Limits) -> dict[str, int | float]:
         "history_bytes": HISTORY_BYTES,
         "list_page": LIST_PAGE,
         "results_page": RESULTS_PAGE,
+        "tuning_questions": TUNING_QUESTIONS,
+        "tuning_labels": TUNING_LABELS,
         "json_depth": JSON_DEPTH,
     }
     return {**fixed, **asdict(limits)}

@@ -79,21 +79,26 @@ class TurnIn(Strict):
     content: str
 
 
-class _Asked(Strict):
-    """What asking and searching share."""
+class _Talked(Strict):
+    """What every question may have."""
 
-    collection: CollectionName = "default"
     filter: Filter | None = None
-    mode: Mode = "hybrid"
     history: Annotated[list[TurnIn], Field(max_length=limits.HISTORY_TURNS)] = []
-    explain: bool = False
 
     @model_validator(mode="after")
-    def _history_fits(self) -> _Asked:
+    def _history_fits(self) -> _Talked:
         if sum(len(turn.content.encode("utf-8")) for turn in self.history) > limits.HISTORY_BYTES:
             message = "history may have {limit} bytes of UTF-8 in all; leave the oldest turns out"
             raise PydanticCustomError("history_too_long", message, {"limit": limits.HISTORY_BYTES})
         return self
+
+
+class _Asked(_Talked):
+    """What asking and searching share."""
+
+    collection: CollectionName = "default"
+    mode: Mode = "hybrid"
+    explain: bool = False
 
     def question(self, query: str, *, top_k: int, at_least: str | None = None) -> Question:
         """Return the question that rag/ask.py answers."""
@@ -206,6 +211,38 @@ class DeleteRequest(Strict):
     collection: CollectionName = "default"
     filter: Filter
     dry_run: bool = False
+
+
+class SpanIn(Strict):
+    """A place that answers, and the text that stands there."""
+
+    document_id: DocumentId
+    start_char: _Offset
+    end_char: _Offset
+    text: Annotated[str, Field(min_length=1)]
+
+
+class LabelledIn(_Talked):
+    """A question with what is right: places that answer it, or else relevant documents, by id with their grades."""
+
+    query: Query
+    answer_spans: Annotated[list[SpanIn], Field(max_length=limits.TUNING_LABELS)] = []
+    relevant: Annotated[
+        dict[DocumentId, Annotated[int, Field(ge=0, le=1_000)]], Field(max_length=limits.TUNING_LABELS)
+    ] = Field(default_factory=dict)
+
+
+class TuningRequest(Strict):
+    """Questions to tune a collection by; with `dry_run` nothing is kept."""
+
+    questions: Annotated[list[LabelledIn], Field(min_length=1, max_length=limits.TUNING_QUESTIONS)]
+    dry_run: bool = False
+
+
+class RankingChoice(Strict):
+    """The version of the collection's own rankings to use, or null for Pincite's."""
+
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None
 
 
 class CollectionSettings(Strict):

@@ -6,6 +6,7 @@ RagProblem
 │   └── NoText             the file holds no text (a scan, a blank page)
 ├── ModelUnavailable   the model's folder or cached name cannot be loaded; nothing is downloaded
 ├── QueryInvalid       a question that cannot be asked (blank)
+├── QuestionsTooFew    too few labelled questions to tune a collection by
 └── DatasetInvalid     an evaluation set that does not follow its layout
 """
 
@@ -34,6 +35,10 @@ class ModelUnavailable(RagProblem):
 
 class QueryInvalid(RagProblem):
     """A question that cannot be asked; the text says why."""
+
+
+class QuestionsTooFew(RagProblem):
+    """Too few labelled questions that a collection could be tuned by; the text says how many there have to be."""
 
 
 class DatasetInvalid(RagProblem):

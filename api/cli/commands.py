@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import comparing, evaluating, ingesting, keeping, questioning, serving
+from api.cli import comparing, evaluating, ingesting, keeping, questioning, serving, tuning
 from api.cli.context import Options
 
 app = typer.Typer(
@@ -37,4 +37,5 @@ app.add_typer(keeping.collections, name="collections")
 app.command()(keeping.verify)
 app.command(name="eval")(evaluating.evaluate)
 app.command()(comparing.compare)
+app.command()(tuning.tune)
 app.command()(keeping.info)

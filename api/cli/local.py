@@ -6,10 +6,15 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Any
 
-from api.cli.service import Json, described
+from pydantic import ValidationError
+
+from api.cli.service import Json, Refused, described
 from api.deleting import delete_matching
 from api.limits import LIST_PAGE
+from api.problems import from_validation
+from api.schemas import TuningRequest
 from api.translations import answer_json, as_json, document_out, result_out, search_json, summary_out
+from api.tuning import choose_ranking, rankings, tuned
 from api.versions import version_of
 from api.wiring import Pincite
 from index.collection import Collection
@@ -79,6 +84,22 @@ class Local:
     def drop(self, name: str) -> None:
         """Drop a collection with all of its documents."""
         self._pincite.catalog.drop(name)
+
+    def tune(self, collection: str, body: Json) -> Json:
+        """Answer a body of `POST /v1/collections/{name}/rankings`."""
+        try:
+            request = TuningRequest.model_validate(body)
+        except ValidationError as error:
+            raise Refused(str(from_validation(error.errors()).detail)) from error
+        return as_json(tuned(self._pincite, collection, request))
+
+    def rankings(self, collection: str) -> Json:
+        """Return the rankings that are kept with a collection."""
+        return as_json(rankings(self._pincite, collection))
+
+    def use_ranking(self, collection: str, version: int | None) -> Json:
+        """Rank by a version that is kept, or with None as Pincite does."""
+        return as_json(choose_ranking(self._pincite, collection, version))
 
     def verify(self, *, repair: bool) -> Sequence[str]:
         """Return what is wrong with the data folder."""

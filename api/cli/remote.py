@@ -134,6 +134,21 @@ class Remote:
         """Drop a collection with all of its documents."""
         self._call("DELETE", f"/v1/collections/{quote(name, safe='')}")
 
+    def tune(self, collection: str, body: Json) -> Json:
+        """Answer a body of `POST /v1/collections/{name}/rankings`."""
+        answer: Json = self._call("POST", f"/v1/collections/{quote(collection, safe='')}/rankings", body)
+        return answer
+
+    def rankings(self, collection: str) -> Json:
+        """Return the rankings that are kept with a collection."""
+        answer: Json = self._call("GET", f"/v1/collections/{quote(collection, safe='')}/rankings")
+        return answer
+
+    def use_ranking(self, collection: str, version: int | None) -> Json:
+        """Rank by a version that is kept, or with None as Pincite does."""
+        answer: Json = self._call("PUT", f"/v1/collections/{quote(collection, safe='')}/ranking", {"version": version})
+        return answer
+
     def verify(self, *, repair: bool) -> Sequence[str]:
         """Return what is wrong with the data folder; making views anew is refused."""
         if repair:

@@ -71,6 +71,18 @@ class Service(Protocol):
         """Drop a collection with all of its documents."""
         ...
 
+    def tune(self, collection: str, body: Json) -> Json:
+        """Answer a body of `POST /v1/collections/{name}/rankings`."""
+        ...
+
+    def rankings(self, collection: str) -> Json:
+        """Return the rankings that are kept with a collection."""
+        ...
+
+    def use_ranking(self, collection: str, version: int | None) -> Json:
+        """Rank by a version that is kept, or with None as Pincite does."""
+        ...
+
     def verify(self, *, repair: bool) -> Sequence[str]:
         """Return what is wrong with the data folder."""
         ...

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Response
 
-from api.answers import CollectionDropped, CollectionList, CollectionOut
+from api.answers import CollectionDropped, CollectionList, CollectionOut, RankingChosen, RankingList, TuningOut
 from api.dependencies import CollectionPath, Running, RunningParts
 from api.once import IDEMPOTENT, OnceRoute
 from api.openapi import problems
-from api.schemas import CollectionSettings
+from api.schemas import CollectionSettings, RankingChoice, TuningRequest
 from api.translations import collection_out, summary_out
+from api.tuning import choose_ranking, rankings, tuned
+from index.errors import Unavailable
 from rag.ask import examples
 
 router = APIRouter(route_class=OnceRoute, tags=["collections"])
@@ -67,3 +69,28 @@ def drop_collection(name: CollectionPath, running: RunningParts) -> CollectionDr
         running.pincite.catalog.drop(name)
     running.examples.pop(name, None)
     return CollectionDropped(name=name, status="dropped")
+
+
+@router.get("/v1/collections/{name}/rankings", responses=problems(404, 409))
+def list_rankings(name: CollectionPath, running: RunningParts) -> RankingList:
+    """List the rankings that the collection was tuned to, the oldest first."""
+    return rankings(running.pincite, name)
+
+
+@router.post("/v1/collections/{name}/rankings", responses=problems(404, 409, 415, 507), openapi_extra=IDEMPOTENT)
+def tune_collection(name: CollectionPath, running: RunningParts, body: TuningRequest) -> TuningOut:
+    """Fit a ranking to questions with known answers; keep and use it where it is surely better than Pincite's own."""
+
+    def go_on(asked: int) -> None:
+        if running.draining.is_set():
+            raise Unavailable("The server is about to end; tune again when it is back.")
+
+    with running.tuning.place():
+        return tuned(running.pincite, name, body, go_on)
+
+
+@router.put("/v1/collections/{name}/ranking", responses=problems(404, 409, 415, 507), openapi_extra=IDEMPOTENT)
+def put_ranking(name: CollectionPath, running: RunningParts, body: RankingChoice) -> RankingChosen:
+    """Rank by a version that is kept, or with null as Pincite does; the next question is ranked by it."""
+    with running.writes.place():
+        return choose_ranking(running.pincite, name, body.version)

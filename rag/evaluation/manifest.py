@@ -43,6 +43,11 @@ def manifest(dataset: Dataset, *, model: str, settings: Mapping[str, Json], note
     }
 
 
+def made_by() -> Mapping[str, Json]:
+    """Return the commit and the version of what is running, as `manifest` has them."""
+    return {"commit": commit(_ROOT), "pincite": _version("pincite")}
+
+
 def digest(value: Json) -> str:
     """Return the SHA-256 of `value` as JSON with sorted keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -53,6 +53,7 @@ def test_an_upload_that_is_sent_again_is_one_job(empty: TestClient) -> None:
         ("DELETE", "/v1/documents/dialogue", None),
         ("POST", "/v1/documents/delete", {"filter": {"field": "language", "eq": "en"}}),
         ("PUT", "/v1/collections/mine", {}),
+        ("PUT", "/v1/collections/default/ranking", {"version": None}),
         ("DELETE", "/v1/collections/default", None),
     ],
 )

@@ -1,0 +1,204 @@
+"""A collection tuned to its own questions: which weights would have put the right passages first, and is that sure?
+
+Each question is asked once, and everything that either leg found is a candidate. Weights are fitted to the candidates
+by `rag.evaluation.fitting`. They are kept with the collection only where cross-validation shows that questions which
+took no part in the fitting are ranked better by them than by the default.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from index.collection import Collection
+from index.errors import DocumentMissing
+from index.types import Hit, Json
+from rag import fusion
+from rag.encoding import Encoder
+from rag.errors import QuestionsTooFew
+from rag.evaluation.fitting import FOLDS, Floats, Form, Places, Pool, choose, cross_validated, ideal, ndcg
+from rag.evaluation.manifest import digest, made_by
+from rag.evaluation.statistics import shift_interval
+from rag.rankings import settings_of
+from rag.retrieval import Ranking, retrieve
+from rag.types import Question
+
+LEAST = 10  # questions to tune by
+_ALPHA = 0.05  # of the interval that has to lie above zero
+_DECIMALS = 3  # of weights that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place that answers: code points `start` to `end` (exclusive) of the document's stored text, and its text."""
+
+    document_id: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A question and what is right: the places that answer it, or where there are none, grades of documents by id."""
+
+    question: Question
+    relevant: Mapping[str, int]
+    spans: Sequence[Span] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What tuning found: a ranking, whether it is surely better, and the version under which it was kept, if it was."""
+
+    ranking: Ranking
+    better: bool
+    figures: Mapping[str, Json]
+    version: int | None = None
+
+
+# What is tuned: the lines from here to `tune` have to score as `rag.retrieval` does.
+
+
+def features(question: Question, hits: Sequence[Hit]) -> Floats:
+    """Return what hits are scored by, shape (hits, features): each scaled to this question, 0 to 1."""
+    return np.column_stack([fusion.convex(hits, 1.0), fusion.convex(hits, 0.0)])
+
+
+def weights_of(ranking: Ranking) -> Floats:
+    """Return how much each feature counts in `ranking`, shape (features,)."""
+    return np.array([ranking.dense_weight, 1 - ranking.dense_weight])
+
+
+def weighted(weights: Floats) -> Ranking:
+    """Return the ranking in which the features count in the proportion of `weights`."""
+    return replace(Ranking(), dense_weight=round(float(weights[0] / weights.sum()), _DECIMALS))
+
+
+def tune(
+    questions: Sequence[Labelled],
+    collection: Collection,
+    encoder: Encoder,
+    *,
+    dry_run: bool = False,
+    seed: int = 0,
+    on_question: Callable[[int], None] = lambda asked: None,
+) -> Tuned:
+    """Fit a ranking of `collection` to `questions`; keep it where it is better than the default, but not if `dry_run`.
+
+    It is better where the 95 % interval of what it gains in nDCG@10, on questions that it was not fitted to, lies above
+    zero. `seed` draws the folds and the resamples of the interval; `on_question` hears how many were asked. Raises
+    QuestionsTooFew where fewer than `LEAST` can be judged, FilterInvalid, and whatever asking raises.
+    """
+    judged, left_out = _judged(questions, collection)
+    if len(judged) < LEAST:
+        raise QuestionsTooFew(
+            f"{len(judged)} of {len(questions)} questions name something relevant that this collection holds, and "
+            f"tuning takes {LEAST} at least: label more questions, or ingest the documents that they name."
+        )
+    ranking, better, figures = _decided(_forms(judged, collection, encoder, on_question), seed)
+    about = {"left_out": left_out, "questions_sha256": _digest(judged), "token": collection.token, **made_by()}
+    kept = collection.rankings.add(settings_of(ranking), {**figures, **about}) if better and not dry_run else None
+    return Tuned(ranking, better, {**figures, **about}, kept)
+
+
+def _forms(
+    judged: Sequence[Labelled], collection: Collection, encoder: Encoder, on_question: Callable[[int], None]
+) -> Sequence[Form]:
+    """Ask every question, and return the ways to score what was found: by weights, and by ranks."""
+    linear, ranks = Form(weights_of(Ranking()), []), Form(np.ones(1), [])
+    for place, one in enumerate(judged):
+        on_question(place)
+        hits = retrieve(one.question, collection, encoder, Ranking(), 1).found.hits
+        units, gains = _graded(one, hits, collection)
+        best = ideal([*one.relevant.values()] or [1.0] * max(1, int(gains.sum())))
+        by_rank = np.array(fusion.reciprocal_rank(hits)).reshape(-1, 1)
+        linear.pools.append(Pool(features(one.question, hits), units, gains, best))
+        ranks.pools.append(Pool(by_rank, units, gains, best))
+    return [linear, ranks]
+
+
+def _decided(forms: Sequence[Form], seed: int) -> tuple[Ranking, bool, Mapping[str, Json]]:
+    """Return the ranking that fits best, whether it is better than the default, and what says so."""
+    linear = forms[0]
+    everything = np.arange(len(linear.pools))
+    before, after = ndcg(linear, linear.weights, everything), cross_validated(forms, seed)
+    gains = after - before
+    low, high = shift_interval([gains], alpha=_ALPHA, seed=seed)
+    chosen = choose(forms, everything, seed)
+    ranking = weighted(chosen.weights) if chosen.form == 0 else replace(Ranking(), fusion="reciprocal_rank")
+    figures = {
+        "measure": "nDCG@10",
+        "questions": len(everything),
+        "default": _rounded(before.mean()),
+        "tuned": _rounded(after.mean()),
+        "gain": {"mean": _rounded(gains.mean()), "low": _rounded(low), "high": _rounded(high)},
+        "helped": int((gains > 0).sum()),
+        "hurt": int((gains < 0).sum()),
+        "pull": chosen.pull,
+        "folds": FOLDS,
+        "seed": seed,
+    }
+    return ranking, bool(low > 0 and ranking != Ranking()), figures
+
+
+def _judged(questions: Iterable[Labelled], collection: Collection) -> tuple[list[Labelled], Mapping[str, int]]:
+    """Return the questions with the labels that hold in this collection, and how many were left out and why."""
+    text = cache(lambda document: _text(collection, document))
+    kept, left_out = [], Counter({"unlabelled": 0, "not_in_collection": 0})
+    for one in questions:
+        labels = {document: grade for document, grade in one.relevant.items() if grade > 0}
+        spans = [span for span in one.spans if text(span.document_id)[span.start : span.end] == span.text != ""]
+        present = {} if spans else {name: labels[name] for name in collection.files.known([*labels])}
+        if spans or present:
+            kept.append(Labelled(one.question, present, spans))
+        else:
+            left_out["not_in_collection" if labels or one.spans else "unlabelled"] += 1
+    return kept, dict(left_out)
+
+
+def _text(collection: Collection, document_id: str) -> str:
+    try:
+        return collection.text(document_id)
+    except DocumentMissing:
+        return ""
+
+
+def _graded(one: Labelled, hits: Sequence[Hit], collection: Collection) -> tuple[Places, Floats]:
+    """Return the unit of each hit and the grade of each unit, as `Pool` has them.
+
+    Where the places of the answer are known, every passage is a unit, relevant if it overlaps one; else documents are.
+    """
+    if one.spans:
+        answering = _answering(one.spans, hits, collection)
+        return np.arange(len(hits)), np.array([float(hit.ref.id in answering) for hit in hits])
+    documents = list(dict.fromkeys(hit.ref.document_id for hit in hits))  # hits come ordered by it
+    places = {document: place for place, document in enumerate(documents)}
+    units = np.array([places[hit.ref.document_id] for hit in hits], dtype=np.int64)
+    return units, np.array([float(one.relevant.get(document, 0)) for document in documents])
+
+
+def _answering(spans: Sequence[Span], hits: Sequence[Hit], collection: Collection) -> set[str]:
+    """Return the ids of the passages among the hits that overlap a span."""
+    documents = {span.document_id for span in spans}
+    stored = collection.passages([hit.ref for hit in hits if hit.ref.document_id in documents])
+    return {
+        held.ref.id
+        for held in stored
+        for span in spans
+        if held.ref.document_id == span.document_id
+        and max(held.passage.start, span.start) < min(held.passage.end, span.end)
+    }
+
+
+def _digest(questions: Sequence[Labelled]) -> str:
+    """Return a digest of all that was fitted to, which names no question."""
+    return digest([asdict(one) for one in questions])
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 4)
