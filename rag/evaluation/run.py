@@ -121,7 +121,8 @@ def evaluate_runs(dataset: Dataset, runs: Mapping[str, Run], plan: Plan) -> Eval
     A question that a run lacks scores 0; the manifest counts such questions, in `unanswered`.
     """
     questions = select(dataset, plan)
-    observed = [Observed(question, ()) for question in _worth_searching(dataset, questions)]
+    judged = relevant(dataset.judgements)
+    observed = [Observed(question, ()) for question in questions if question.id in judged]
     results, unanswered = {}, {}
     for name, run in runs.items():
         asked = {seen.question.id: run.get(seen.question.id, ()) for seen in observed}
