@@ -6,12 +6,26 @@ Every process loads the real model, which takes seconds, so tests share what the
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
+
+from api.app import create_app
+from api.cli.local import Local
+from api.cli.remote import Remote
+from api.cli.service import Service
+from api.limits import Limits
+from api.settings import Settings
+from api.wiring import Pincite
+from index.catalog import Catalog
+from rag.encoding import HashingEncoder
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(sys.executable).parent / "pincite"
@@ -82,3 +96,20 @@ def first(
 def stocked(first: tuple[CommandLine, Any]) -> CommandLine:
     """The command line over the folder that the first start filled; only to be read."""
     return first[0]
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
+    """Both services over one folder: the server is a thread of this process."""
+    folder, encoder = tmp_path_factory.mktemp("data"), HashingEncoder()
+    bound = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    with Catalog(folder, encoder=encoder.fingerprint, dimension=encoder.dimension) as catalog:
+        catalog.announce(url)
+        pincite = Pincite(Settings(data=folder), catalog, encoder)
+        server = uvicorn.Server(uvicorn.Config(create_app(pincite, Limits(job_results=300)), log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+        thread.start()
+        yield {"here": Local(pincite), "by a server": Remote(url, pincite.settings)}
+        server.should_exit = True
+        thread.join(30)

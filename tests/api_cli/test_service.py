@@ -11,44 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.app import create_app
-from api.cli.local import Local
 from api.cli.remote import Remote
 from api.cli.service import Refused, Service
 from api.cli.watching import Watch
-from api.limits import Limits
 from api.settings import Settings
-from api.wiring import Pincite
-from index.catalog import Catalog
 from index.errors import IndexProblem
-from rag.encoding import HashingEncoder
 from rag.errors import RagProblem
 from rag.folders import File, Sent
 from rag.ids import document_id
 
 VARYING = {"created", "timing_ms", "added", "updated", "token"}
 NOTHING = lambda done: None  # noqa: E731  nobody listens to the progress
-
-
-@pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
-    """Both services over one folder: the server is a thread of this process."""
-    folder, encoder = tmp_path_factory.mktemp("data"), HashingEncoder()
-    bound = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-    with Catalog(folder, encoder=encoder.fingerprint, dimension=encoder.dimension) as catalog:
-        catalog.announce(url)
-        pincite = Pincite(Settings(data=folder), catalog, encoder)
-        server = uvicorn.Server(uvicorn.Config(create_app(pincite, Limits(job_results=300)), log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        yield {"here": Local(pincite), "by a server": Remote(url, pincite.settings)}
-        server.should_exit = True
-        thread.join(30)
 
 
 @pytest.fixture(params=["here", "by a server"])
@@ -90,6 +66,9 @@ def test_both_do_everything_alike(services: dict[str, Service]) -> None:
         condition = {"field": "document_id", "in": ["r1", "never"]}
         answers += [service.delete("work", condition, dry_run=True), service.delete("work", condition)]
         answers += [service.remove_others("work", {"r2"}), service.collections(), service.create("work")]
+        labelled = [{"query": f"Which tin melts {number}?", "relevant": {"r2": 1}} for number in range(10)]
+        answers += [service.tune("work", {"questions": labelled}), service.use_ranking("work", None)]
+        answers += [service.rankings("work")]
         service.drop("work")
         told.append(comparable(answers))
     here, there = told
@@ -137,6 +116,10 @@ def test_what_cannot_be_read_fails_alone(service: Service, tmp_path: Path) -> No
         lambda service: service.token("never"),
         lambda service: list(service.ingest("never", [Sent("a.txt", b"a")], NOTHING)),
         lambda service: list(service.documents("never")),
+        lambda service: service.rankings("never"),
+        lambda service: service.use_ranking("work", 7),
+        lambda service: service.tune("work", {"questions": [{"query": "x", "relevant": {"r1": 1}}]}),
+        lambda service: service.tune("work", {"questions": [{"query": " "}]}),
     ],
 )
 def test_what_is_wrong_is_an_error_that_commands_tell(service: Service, wrong: Any) -> None:
