@@ -73,7 +73,8 @@ def _show(made: Comparison) -> None:
     out.print(_table(made))
     for title, moved in (("Lost most", made.lost), ("Gained most", made.gained)):
         if moved:
-            out.print(Text(f"\n{title}:", style="bold"))
+            starred = "" if moved[0].relevant is None else " (relevant*)"
+            out.print(Text(f"\n{title}{starred}:", style="bold"))
         for one in moved:
             out.print(Text(_query(one, alone=len(made.sets) == 1)), soft_wrap=True)
 
@@ -130,8 +131,13 @@ def _row(name: str, effect: Effect, p: float) -> Sequence[str]:
 def _query(one: Moved, *, alone: bool) -> str:
     name = one.query if alone else f"{one.set} {one.query}"
     rankings = [
-        f"\n    {side}: {', '.join(ranking[:SHOWN]) or 'nothing'}"
+        f"\n    {side}: {', '.join(_marked(ranking[:SHOWN], one.relevant or ())) or 'nothing'}"
         for side, ranking in (("base", one.base_ranking), ("candidate", one.candidate_ranking))
         if ranking is not None
     ]
     return f"  {name}: {one.base:.3f} → {one.candidate:.3f}" + "".join(rankings)
+
+
+def _marked(documents: Sequence[str], relevant: Sequence[str]) -> Sequence[str]:
+    """Put a star at the documents that are relevant."""
+    return [f"{document}*" if document in relevant else document for document in documents]

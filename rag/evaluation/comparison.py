@@ -75,7 +75,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A query whose value changed, with both rankings (document ids, best first) where runs were kept."""
+    """A query of the declared test; where runs were kept with both rankings and what is relevant, as document ids."""
 
     set: str
     query: str
@@ -84,6 +84,7 @@ class Moved:
     gain: float
     base_ranking: Sequence[str] | None
     candidate_ranking: Sequence[str] | None
+    relevant: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,7 @@ def _moved(base: Mapping[str, Kept], candidate: Mapping[str, Kept], judged: Mapp
                 gain=-gain if measure in LESS_IS_BETTER else gain,
                 base_ranking=_ranking(before, query),
                 candidate_ranking=_ranking(after, query),
+                relevant=None if before.relevant is None else before.relevant.get(query, ()),
             )
 
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from index.types import Json
 from rag.errors import DatasetInvalid
-from rag.evaluation.trec import Run, read_run
+from rag.evaluation.trec import Run, qrels_rows, read_run
 
 _BESIDE = (".per_query", ".timings")  # what is written beside a result
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One system of a result: its manifest, values by measure and query id, and its ranking where runs were kept."""
+    """One system of a result: its manifest and its values by measure and query id.
+
+    Where runs were kept it has its ranking and the relevant documents by query id too.
+    """
 
     system: str
     manifest: Mapping[str, Json]
     values: Mapping[str, Mapping[str, float]]
     run: Run | None = None
+    relevant: Mapping[str, Sequence[str]] | None = None
 
 
 def read_kept(path: Path, system: str | None = None) -> Mapping[str, Kept]:
@@ -59,12 +63,24 @@ def _read(file: Path, system: str | None) -> tuple[str, Kept]:
     if chosen not in values:
         wanted = f"no system {chosen!r}" if chosen else "several systems and none of them chosen"
         raise DatasetInvalid(f"{file}: {wanted}; it has {', '.join(values)}")
-    run = file.with_suffix(f".{chosen}.run")
-    return manifest["dataset"], Kept(chosen, manifest, _numbers(beside, values[chosen]), _run(run))
+    run, qrels = file.with_suffix(f".{chosen}.run"), file.with_suffix(".qrels")
+    return manifest["dataset"], Kept(
+        system=chosen,
+        manifest=manifest,
+        values=_numbers(beside, values[chosen]),
+        run=read_run(run) if run.exists() else None,
+        relevant=_relevant(qrels) if qrels.exists() else None,
+    )
 
 
-def _run(file: Path) -> Run | None:
-    return read_run(file) if file.exists() else None
+def _relevant(file: Path) -> Mapping[str, Sequence[str]]:
+    relevant: dict[str, list[str]] = {}
+    for place, query, document, grade in qrels_rows(file):
+        if not grade.lstrip("-").isdecimal():
+            raise place.problem(f"the grade {grade!r} is not a whole number")
+        if int(grade) > 0:
+            relevant.setdefault(query, []).append(document)
+    return relevant
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -126,9 +126,14 @@ def test_the_queries_that_moved_most_come_with_both_rankings(keep: Callable[...,
         order = shuffled(next(question for question in QUESTIONS if question.id == one.query))
         assert list(one.base_ranking or ()) == order[:10]
         assert list(one.candidate_ranking or ()) == order[::-1][:10]
+        assert list(one.relevant or ()) == list(JUDGED[one.query])
         assert one.gain == pytest.approx(one.candidate - one.base)
     bare = keep("bare.json", base=shuffled, candidate=perfect)
-    assert compared(bare, bare, base="base", candidate="candidate").gained[0].base_ranking is None
+    first = compared(bare, bare, base="base", candidate="candidate").gained[0]
+    assert (first.base_ranking, first.candidate_ranking, first.relevant) == (None, None, None)
+    file.with_suffix(".qrels").write_text("q000 0 d00 much\n")
+    with pytest.raises(DatasetInvalid, match="r[.]qrels:1: the grade 'much'"):
+        read_kept(file, "base")
 
 
 # What is read
