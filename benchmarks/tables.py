@@ -81,8 +81,10 @@ def difference(row: Mapping[str, Any]) -> str:
 
 
 def print_measure(measure: str, rows: Mapping[str, Mapping[str, Estimate]]) -> None:
-    """Print one measure as a Markdown table, a set a line."""
-    systems = list(next(iter(rows.values()), {}))
+    """Print one measure as a Markdown table, a set a line; nothing where no set has it."""
+    if not rows:
+        return
+    systems = list(next(iter(rows.values())))
     print(f"\n### {measure}\n")
     lines = [
         (name, next(iter(row.values())).n, *(cell(row[system]) for system in systems)) for name, row in rows.items()

@@ -8,6 +8,7 @@ from typing import Any
 
 import lancedb
 import numpy as np
+from lancedb.index import FTS
 from protocol import Built, serve, texts_of
 from sentence_transformers import SentenceTransformer
 
@@ -24,7 +25,7 @@ def prepare(job: Mapping[str, Any]) -> Callable[[], Built]:
             for place, (text, vector) in enumerate(zip(texts, vectors, strict=True))
         ]
         table = database.create_table("passages", data=rows)
-        table.create_fts_index("text")
+        table.create_index("text", config=FTS())
         limit = int(job["limit"])
 
         def ask(question: str) -> list[int]:
