@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rag.evaluation.containment import Piece, exact_match, holds_answer, token_f1, token_overlap
 from rag.evaluation.measures import OWN, Observed, own_values, ranking_values
 from rag.evaluation.questions import AnswerSpan, DatasetQuestion
+from rag.evaluation.result import judge
 from rag.evaluation.rows import Place
 from rag.evaluation.trec import read_run
 from rag.types import Span
@@ -203,6 +204,32 @@ def test_words_shown_and_wanted_are_compared_over_the_first_five_passages(known:
     assert values["Passage token precision@5"]["q"] == 3 / shown
     assert values["Passage token recall@5"]["q"] == 3 / 4
     assert values["Passage token IoU@5"]["q"] == 3 / (shown + 1)
+
+
+def test_predicted_answers_of_known_systems_score_what_they_must() -> None:
+    """Right and abstaining in its place; always abstaining; always wrong; half right; without a prediction."""
+    questions = [
+        DatasetQuestion(f"q{n}", "?", answers=["the Lantern Bridge"] if n % 4 else [], answerable=n % 4 > 0)
+        for n in range(40)
+    ]
+    predict = {
+        "right": lambda question: "Lantern bridge." if question.answerable else "",
+        "abstains": lambda question: "",
+        "wrong": lambda question: "a ferry",
+        "half": lambda question: "lantern tower",
+        "silent": lambda question: None,
+    }
+    figures = {}
+    for name, rule in predict.items():
+        measured = judge({}, [Observed(one, (), predicted=rule(one)) for one in questions], seed=0).measures
+        figures[name] = [measured[key].mean if key in measured else None for key in ("Exact match", "Token F1")]
+    assert figures == {
+        "right": [1, 1],
+        "abstains": [0.25, 0.25],
+        "wrong": [0, 0],
+        "half": [0, 0.75 * 0.5],
+        "silent": [None, None],
+    }
 
 
 PIECES = st.builds(lambda start, length: Span(start, start + length), st.integers(0, 80), st.integers(1, 40))
