@@ -61,7 +61,7 @@ class Tuned:
     version: int | None = None
 
 
-# What is tuned: the lines from here to `tune` have to score as `rag.retrieval` does.
+# What is tuned: everything from here to `tune` has to score as `rag.retrieval` does, and knows the fields of `Ranking`.
 
 
 def features(question: Question, hits: Sequence[Hit]) -> Floats:
@@ -77,6 +77,12 @@ def weights_of(ranking: Ranking) -> Floats:
 def weighted(weights: Floats) -> Ranking:
     """Return the ranking in which the features count in the proportion of `weights`."""
     return replace(Ranking(), dense_weight=round(float(weights[0] / weights.sum()), _DECIMALS))
+
+
+RANKS: Mapping[Ranking, Callable[[Sequence[Hit]], Sequence[float]]] = {
+    Ranking(fusion="reciprocal_rank"): fusion.reciprocal_rank,
+}
+"""Rankings without weights that are tried beside, and the score of each hit in them."""
 
 
 def tune(
@@ -109,17 +115,17 @@ def tune(
 def _forms(
     judged: Sequence[Labelled], collection: Collection, encoder: Encoder, on_question: Callable[[int], None]
 ) -> Sequence[Form]:
-    """Ask every question, and return the ways to score what was found: by weights, and by ranks."""
-    linear, ranks = Form(weights_of(Ranking()), []), Form(np.ones(1), [])
+    """Ask every question, and return the ways to score what was found: by weights, then those of `RANKS`."""
+    linear, ranks = Form(weights_of(Ranking()), []), [Form(np.ones(1), []) for _ in RANKS]
     for place, one in enumerate(judged):
         on_question(place)
         hits = retrieve(one.question, collection, encoder, Ranking(), 1).found.hits
         units, gains = _graded(one, hits, collection)
         best = ideal([*one.relevant.values()] or [1.0] * max(1, int(gains.sum())))
-        by_rank = np.array(fusion.reciprocal_rank(hits)).reshape(-1, 1)
         linear.pools.append(Pool(features(one.question, hits), units, gains, best))
-        ranks.pools.append(Pool(by_rank, units, gains, best))
-    return [linear, ranks]
+        for form, score in zip(ranks, RANKS.values(), strict=True):
+            form.pools.append(Pool(np.array(score(hits)).reshape(-1, 1), units, gains, best))
+    return [linear, *ranks]
 
 
 def _decided(forms: Sequence[Form], seed: int) -> tuple[Ranking, bool, Mapping[str, Json]]:
@@ -130,7 +136,7 @@ def _decided(forms: Sequence[Form], seed: int) -> tuple[Ranking, bool, Mapping[s
     gains = after - before
     low, high = shift_interval([gains], alpha=_ALPHA, seed=seed)
     chosen = choose(forms, everything, seed)
-    ranking = weighted(chosen.weights) if chosen.form == 0 else replace(Ranking(), fusion="reciprocal_rank")
+    ranking = [*RANKS][chosen.form - 1] if chosen.form else weighted(chosen.weights)
     figures = {
         "measure": "nDCG@10",
         "questions": len(everything),

@@ -52,7 +52,7 @@ def tune(
             labelled = _labelled(questions)
         with service(context) as at_work, err.status(f"{len(labelled)} questions are asked and fitted to"):
             tuned = at_work.tune(collection, {"questions": labelled, "dry_run": dry_run})
-        emit(tuned, as_json, output, lambda: _show(tuned, dry_run))
+        emit(tuned, as_json, output, lambda: _show(tuned, dry_run, collection))
         if not tuned["better"]:
             raise typer.Exit(Exit.NO)
 
@@ -109,7 +109,7 @@ def _sent(question: DatasetQuestion, grades: Mapping[str, int]) -> Mapping[str, 
     }
 
 
-def _show(tuned: Mapping[str, Any], dry_run: bool) -> None:
+def _show(tuned: Mapping[str, Any], dry_run: bool, collection: str) -> None:
     figures = tuned["figures"]
     left_out = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in figures["left_out"].items() if count)
     lines = [
@@ -119,7 +119,8 @@ def _show(tuned: Mapping[str, Any], dry_run: bool) -> None:
     ]
     fitted = ", ".join(f"{name} {value}" for name, value in tuned["settings"].items())
     if tuned["version"] is not None:
-        lines += [f"kept and used as version {tuned['version']}: {fitted}", f"undo: pincite tune --use {DEFAULT}"]
+        undo = f"pincite tune --use {DEFAULT} --collection {collection}"
+        lines += [f"kept and used as version {tuned['version']}: {fitted}", f"undo: {undo}"]
     elif tuned["better"] and dry_run:
         lines.append(f"better; nothing was kept, as asked: {fitted}")
     else:
@@ -140,6 +141,7 @@ def _show_history(rankings: Sequence[Mapping[str, Any]]) -> None:
     table.add_row(DEFAULT, "" if used else "yes", "", "", "", "")
     for one in rankings:
         settings = ", ".join(f"{name} {value}" for name, value in one["settings"].items())
-        about = (str(one["figures"]["questions"]), _gain(one["figures"]))
+        figures = one["figures"]  # those of another version of Pincite may be others
+        about = (str(figures.get("questions", "")), _gain(figures) if "gain" in figures else "")
         table.add_row(str(one["version"]), "yes" if one["in_use"] else "", one["created"], *about, Text(settings))
     out.print(table)

@@ -13,7 +13,7 @@ from rag import ask as asking
 from rag.errors import QuestionsTooFew
 from rag.rankings import settings_of, understood
 from rag.retrieval import Ranking, retrieve
-from rag.tuning import Labelled, Span, features, tune, weighted, weights_of
+from rag.tuning import RANKS, Labelled, Span, features, tune, weighted, weights_of
 from rag.types import Question, Turn
 
 WORDS = [
@@ -118,6 +118,19 @@ def test_the_fit_scores_as_the_product_does(filled: Any) -> None:
             assert [scores[one.stored.ref] for one in found.passages] == pytest.approx(
                 sorted(scores.values(), reverse=True), abs=1e-6
             )
+
+
+def test_rankings_without_weights_score_as_the_product_does(filled: Any) -> None:
+    """Each of those that are tried beside; one of them is kept where it is what the labels follow."""
+    for ranking, scores in RANKS.items():
+        for query in queries(5):
+            found = retrieve(Question(query), filled.collection, filled.encoder, ranking, 500)
+            assert [one.score for one in found.passages] == pytest.approx(
+                sorted(scores(found.found.hits), reverse=True), abs=1e-6
+            )
+        wanted = [Labelled(Question(query), {first_by(filled, ranking, query): 1}) for query in queries(30)]
+        tuned = tune(wanted, filled.collection, filled.encoder, dry_run=True)
+        assert (tuned.better, tuned.ranking) == (True, ranking)
 
 
 def test_weights_are_kept_as_short_numbers() -> None:
