@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import comparing, evaluating, ingesting, keeping, questioning, serving, tuning
+from api.cli import comparing, evaluating, ingesting, keeping, making, questioning, serving, tuning
 from api.cli.context import Options
 
 app = typer.Typer(
@@ -38,4 +38,5 @@ app.command()(keeping.verify)
 app.command(name="eval")(evaluating.evaluate)
 app.command()(comparing.compare)
 app.command()(tuning.tune)
+app.add_typer(making.questions, name="questions")
 app.command()(keeping.info)

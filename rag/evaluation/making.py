@@ -2,9 +2,9 @@
 
 A sentence is taken out of its document, and becomes a question for what is left of it: the inverse cloze task (Lee et
 al., "Latent Retrieval for Weakly Supervised Open Domain Question Answering", ACL 2019). So its words are those of
-somebody who wrote about the subject, and none of them is a copy of what is searched. Half of the questions are such
-sentences alone (`held out`: nobody who asks has read the text); to the other half one word of the neighbouring
-sentences or the title is added (`named`: who asks knows what the text calls it).
+somebody who wrote about the subject, and no copy of what is searched. Half of the questions are such sentences alone
+(`held out`: who asks has not read the text); to the other half two words of the neighbouring sentences or the title
+are added (`named`: who asks knows what the text calls things).
 
 Every question is checked, and dropped for the first of `DROPPED` that holds.
 """
@@ -31,8 +31,9 @@ from rag.types import LoadedDocument, Span
 RUN = 4  # words in a row that a question may have in common with the corpus
 SHARED = 2  # terms of a question that its document must hold without the sentence
 RARE = 10  # documents that may hold the rarest of them; one in a hundred where those are more
+NAMED = 2  # words of the neighbours or the title that are added to a question of the kind `named`
 WORDS = (6, 40)  # of a sentence, stop words left out
-_EVERY = 10  # one sentence of so many is taken out at most
+_EVERY = 5  # one sentence of so many is taken out at most
 _NEAR = 2  # sentences on either side are the neighbourhood, which is left alone
 _TRIED = 4  # candidates for a question that is wanted
 
@@ -120,13 +121,14 @@ def _readable(data: bytes, name: str) -> Sequence[LoadedDocument]:
 def _source(loaded: LoadedDocument, name: str) -> Source:
     described = {"source": loaded.source, "published": loaded.published, "uri": loaded.uri, "language": loaded.language}
     known = {key: value for key, value in described.items() if value is not None}
-    return Source(loaded.id or name, loaded.title or "", loaded.text, loaded.language, {**loaded.metadata, **known})
+    text = loaded.text[loaded.body.start : loaded.body.end] if loaded.body else loaded.text
+    return Source(loaded.id or name, loaded.title or "", text, loaded.language, {**loaded.metadata, **known})
 
 
 def make(documents: Iterable[Source], *, limit: int, seed: int) -> Made:
     """Make at most `limit` questions, drawn by `seed`, the same for the same documents in whatever order.
 
-    One sentence in ten is taken out of a document at most, and one at least where it has three. Documents are halved
+    One sentence in five is taken out of a document at most, and one at least where it has two. Documents are halved
     into the splits `dev` and `test`.
     """
     sources = {one.id: one for one in sorted(documents, key=lambda one: one.id)}
@@ -174,7 +176,7 @@ def _drawn(sources: Mapping[str, Source], most: int, drawn: random.Random) -> It
 def _of_document(source: Source, drawn: random.Random) -> Iterator[_Candidate]:
     """Yield sentences that do not lie in each other's neighbourhood, in a random order."""
     spans = sentences(source.text)
-    left = max(1, len(spans) // _EVERY) if len(spans) > 2 else 0
+    left = max(1, len(spans) // _EVERY) if len(spans) > 1 else 0
     used: set[int] = set()
     for place in drawn.sample(range(len(spans)), len(spans)):
         if not left:
@@ -293,12 +295,12 @@ def _moved(span: Span, cuts: Sequence[Span]) -> Span:
 
 
 def _named(one: _Candidate, source: Source, drawn: random.Random) -> str:
-    """Put a word in front that the neighbours or the title have and the sentence has not."""
+    """Put words in front that the neighbours or the title have and the sentence has not."""
     near = [source.title, *(source.text[span.start : span.end] for span in one.near)]
     own = set(analyze(one.sentence, source.language))
     words = dict.fromkeys(word for text in near for word in _WORD.findall(text) if word.lower() not in ENGLISH)
     new = [word for word in words if len(word) > 2 and own.isdisjoint(analyze(word, source.language))]
-    return f"{drawn.choice(new)} {one.sentence}" if new else one.sentence
+    return " ".join([*drawn.sample(new, min(NAMED, len(new))), one.sentence])
 
 
 def write_set(made: Made, folder: Path) -> None:
