@@ -46,7 +46,7 @@ class Pool:
         """Return the pool without the units that are neither relevant nor among the best by `weights`."""
         if len(self.units) <= _FITTED:
             return self
-        best = np.argsort(-(self.features @ weights), kind="stable")[:_FITTED]
+        best = np.argsort(-_scores(self.features, weights), kind="stable")[:_FITTED]
         kept = self.gains > 0
         kept[self.units[best]] = True
         rows = kept[self.units]
@@ -161,7 +161,8 @@ def _fit(lesson: _Lesson | None, default: Floats, pull: float | None) -> Floats:
         return loss + pull * float(by @ by) / 2, slope + pull * scale * by
 
     bounds = [(None, -weight) if weight < 0 else (-weight, None) if weight > 0 else (None, None) for weight in default]
-    found = minimize(objective, np.zeros(len(default)), jac=True, method="L-BFGS-B", bounds=bounds)
+    # TNC, because L-BFGS-B asks BLAS for threads, which for these few weights costs a hundred times the work.
+    found = minimize(objective, np.zeros(len(default)), jac=True, method="TNC", bounds=bounds)
     weights: Floats = default + found.x
     return weights if np.any(weights) else default
 
@@ -181,7 +182,7 @@ class _Stack:
 
     def ndcg(self, weights: Floats) -> Floats:
         """Return the nDCG@10 of each question; units with equal scores stay in their order."""
-        units = np.maximum.reduceat(np.round(self._features @ weights, _DIGITS), self._rows)
+        units = np.maximum.reduceat(np.round(_scores(self._features, weights), _DIGITS), self._rows)
         order = np.lexsort((-units, self._question))
         place = np.arange(len(order)) - self._first[self._question]
         shown = place < DEPTH
@@ -221,7 +222,7 @@ class _Lesson(_Stack):
 
     def loss(self, weights: Floats, sharpness: float) -> tuple[float, Floats]:
         """Return the mean cross entropy of the questions and its derivative by each weight."""
-        scores = sharpness * (self._features @ weights)
+        scores = sharpness * _scores(self._features, weights)
         units = np.maximum.reduceat(scores, self._rows)
         best = np.flatnonzero(scores == units[self._unit])
         best = best[np.flatnonzero(np.diff(self._unit[best], prepend=-1))]  # the first best row of each unit
@@ -230,8 +231,14 @@ class _Lesson(_Stack):
         count = len(self._first)
         loss = float(np.log(sums).sum() - (self._wanted * logits).sum()) / count
         slope = (np.exp(logits) / sums[self._question] - self._wanted) / count
-        by_weight: Floats = sharpness * (slope @ self._features[best])
+        by_weight: Floats = sharpness * np.einsum("uf,u->f", self._features[best], slope)
         return loss, by_weight
+
+
+def _scores(features: Floats, weights: Floats) -> Floats:
+    """Return the score of each candidate, without BLAS: threads that it starts cost more than these few sums."""
+    scores: Floats = np.einsum("cf,f->c", features, weights)
+    return scores
 
 
 def _discounts(count: int) -> Floats:

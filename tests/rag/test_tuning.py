@@ -90,7 +90,8 @@ def test_a_dry_run_says_the_same_and_keeps_nothing(own: Any) -> None:
     dry = tune(planted(own, 25), own.collection, own.encoder, dry_run=True)
     assert (dry.better, dry.version, own.collection.token) == (True, None, token)
     wet = tune(planted(own, 25), own.collection, own.encoder)
-    assert (dry.ranking, dry.figures) == (wet.ranking, wet.figures)
+    assert dry.ranking == wet.ranking
+    assert {**dry.figures, "commit": None} == {**wet.figures, "commit": None}  # somebody may commit meanwhile
 
 
 @pytest.mark.parametrize("questions", [at_random(30), at_random(12)])
