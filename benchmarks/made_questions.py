@@ -2,7 +2,8 @@
 
 For each set: its `dev` questions, and questions made of its corpus (`pincite questions make`), are asked of the same
 configurations; Kendall's tau compares the two orders by nDCG@10. Intervals draw both kinds of questions again, 1,000
-times. "all sets" is the mean over the sets.
+times. "all sets" is the mean over the sets. "half of people's" is tau between one half of people's questions and the
+other, over 1,000 ways to halve them: more agreement than that can be chance.
 
     python benchmarks/made_questions.py --eval FOLDER --sets squad2 multihoprag docs_faq doqa covidqa
 
@@ -70,6 +71,7 @@ def main() -> None:
     ]
     table(("set", "questions", "n", *CONFIGURATIONS), rows)
     agreed = {kind: agreement(found, kind, options.seed) for kind in ("made", "held out", "named")}
+    agreed["half of people's"] = halved(found, options.seed)
     lines = [(name, *(written(of[name]) for of in agreed.values())) for name in (*found, "all sets")]
     print("\nKendall's tau against people's questions:")
     table(("set", *agreed), lines)
@@ -123,6 +125,21 @@ def agreement(found: Mapping[str, Mapping[str, Values]], kind: str, seed: int) -
     draws["all sets"] = [float(np.mean(column)) for column in zip(*draws.values(), strict=True)]
     whole["all sets"] = float(np.mean([*whole.values()]))
     return {name: [whole[name], *map(float, np.nanpercentile(draws[name], (2.5, 97.5)))] for name in draws}
+
+
+def halved(found: Mapping[str, Mapping[str, Values]], seed: int) -> dict[str, Sequence[float]]:
+    """Return per set the mean tau between two halves of people's questions, and where 95 % of the halvings lie."""
+    random = np.random.default_rng(seed)
+    draws: dict[str, Sequence[float]] = {}
+    for name, kinds in found.items():
+        people = np.stack([kinds["people's"][one] for one in CONFIGURATIONS])
+        ways = [np.array_split(random.permutation(people.shape[1]), 2) for _ in range(RESAMPLES)]
+        draws[name] = [
+            float(kendalltau(people[:, one].mean(axis=1), people[:, other].mean(axis=1)).statistic)
+            for one, other in ways
+        ]
+    draws["all sets"] = [float(np.mean(column)) for column in zip(*draws.values(), strict=True)]
+    return {name: [float(np.mean(some)), *map(float, np.percentile(some, (2.5, 97.5)))] for name, some in draws.items()}
 
 
 def tau(people: Values, made: Values, random: np.random.Generator | None) -> float:

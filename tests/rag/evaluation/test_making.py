@@ -45,7 +45,7 @@ def runs(text: str, length: int) -> set[tuple[str, ...]]:
 
 
 def test_questions_are_made(made: Made) -> None:
-    """As many as were asked for, half of them with words more, in both splits."""
+    """As many as were asked for, two thirds of them with words more, in both splits."""
     assert len(made.questions) >= 40
     assert {one.kind for one in made.questions} == {"held out", "named"}
     assert {one.split for one in made.questions} == {"dev", "test"}
@@ -66,7 +66,7 @@ def test_the_title_alone_does_not_answer(made: Made) -> None:
     titles = {one.id: set(analyze(one.title, one.language)) for one in made.documents}
     for one in made.questions:
         terms = set(question_terms(one.text, [None]))
-        assert len(terms & titles[one.document]) <= len(terms) / 2 + NAMED
+        assert len(terms & titles[one.document]) <= len(terms) / 2 + max(NAMED)
 
 
 def test_what_is_left_can_be_found(made: Made) -> None:
@@ -81,8 +81,7 @@ def test_the_sentence_is_gone_and_its_place_is_exact(made: Made, sources: list[S
     assert set(before) == set(after)
     asked = {one.document for one in made.questions}
     for one in made.questions:
-        sentence = one.text.split(" ", NAMED)[-1] if one.kind == "named" else one.text
-        assert sentence.split()[-1] in before[one.document]
+        assert one.text.split()[-1] in before[one.document]
         assert after[one.document][one.beside.start : one.beside.end] == one.quote.strip() != ""
     for name in before:
         assert (len(before[name]) > len(after[name])) == (name in asked)
@@ -121,7 +120,7 @@ def test_what_leaks_is_dropped_and_counted() -> None:
         counts = make(documents, limit=1, seed=0).dropped
         assert {name for name, count in counts.items() if count} == {reason}
     good = make([Source("a", "", f"{sentence} {fine}")], limit=1, seed=0)
-    assert [one.text for one in good.questions] == [sentence]
+    assert [one.text.endswith(sentence) for one in good.questions] == [True]
 
 
 def test_a_written_set_is_evaluated_at_once(made: Made, tmp_path: Path) -> None:
