@@ -103,7 +103,7 @@ def delete_ids(at_work: Service, collection: str, document_ids: Sequence[str]) -
 
 def described(version: str, python: str, data: str, encoder: Json, collections: Iterable[Json]) -> Json:
     """Return what `pincite info` tells; `collections` are as `Service.collections` returns them."""
-    told = ("documents", "passages", "dense", "pending")
+    told = ("documents", "passages", "dense", "pending", "ranking")
     return {
         "version": version,
         "python": python,

@@ -76,11 +76,12 @@ def test_both_do_everything_alike(services: dict[str, Service]) -> None:
 
 
 def test_info_says_how_the_nearest_are_found(service: Service) -> None:
-    """With the counts of each collection, what waits to be tidied, and what runs the model."""
+    """With the counts of each collection, what waits to be tidied, which ranking it uses, and what runs the model."""
     ingested(service, FILES[0])
     told = service.info()
     assert told["encoder"]["runtime"] == "hashing"
-    assert told["collections"]["work"] == {"documents": 1, "passages": 1, "dense": "exact", "pending": 0}
+    counts = {"documents": 1, "passages": 1, "dense": "exact", "pending": 0}
+    assert told["collections"]["work"] == {**counts, "ranking": None}
 
 
 def test_results_have_the_place_of_their_file(service: Service) -> None:
