@@ -33,7 +33,7 @@ from plain import Passages, completed, kept_vectors
 from quality import ROOT, folders, name_of
 from reporting import machine, say
 from sentence_transformers import SentenceTransformer
-from tables import OUTSIDE, Values, estimates, headline, markdown, print_measure, print_standing, standing
+from tables import MEASURES, OUTSIDE, Values, estimates, markdown, print_measure, print_standing, standing
 
 from api.settings import load_settings
 from rag.encoding import Encoder, load_encoder
@@ -110,9 +110,7 @@ def measured(dataset: Dataset, model: SentenceTransformer, options: argparse.Nam
     systems = {name: Recorded(passages, {q: rows[name] for q, rows in found.items()}) for name in running}
     plan = Plan(options.split, options.questions, options.seed, depth=options.limit)
     evaluation = evaluate_systems(dataset, systems, plan, model="all-MiniLM-L6-v2", settings={})
-    values = {
-        name: {headline(dataset.name): one.values[headline(dataset.name)]} for name, one in evaluation.systems.items()
-    }
+    values = {name: {m: v for m, v in one.values.items() if m in MEASURES} for name, one in evaluation.systems.items()}
     return values, costs
 
 
