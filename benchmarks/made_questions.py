@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from reporting import finish, say, table
 from scipy.stats import kendalltau
 
 from api.settings import load_settings
+from index.types import Vectors
 from rag.encoding import Encoder, load_encoder
 from rag.evaluation.cache import cached_collection
 from rag.evaluation.datasets import Dataset, read_dataset
@@ -47,6 +49,38 @@ CONFIGURATIONS: Mapping[str, tuple[Mode, Ranking]] = {
 }
 
 
+class Remembered:
+    """An encoder that makes the vector of a question once, however many configurations ask for it."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._made: dict[tuple[str, ...], Future[Vectors]] = {}
+        self.fingerprint, self.dimension = encoder.fingerprint, encoder.dimension
+        self.window, self.runtime = encoder.window, encoder.runtime
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return self._encoder.waiting
+
+    def token_offsets(self, text: str) -> Sequence[tuple[int, int]]:
+        """Return the encoder's own."""
+        return self._encoder.token_offsets(text)
+
+    def submit(self, texts: Sequence[str], *, urgent: bool = False) -> Future[Vectors]:
+        """Queue the texts, unless they are a question that was asked before."""
+        if not urgent:
+            return self._encoder.submit(texts)
+        key = tuple(texts)
+        if key not in self._made:
+            self._made[key] = self._encoder.submit(texts, urgent=True)
+        return self._made[key]
+
+    def encode(self, texts: Sequence[str], *, urgent: bool = False) -> Vectors:
+        """Queue the texts and wait for their vectors."""
+        return self.submit(texts, urgent=urgent).result()
+
+
 def main() -> None:
     """Measure every set and print both orders and their agreement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -59,7 +93,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the result here as JSON")
     options = parser.parse_args()
     settings = load_settings({"model": options.model} if options.model else {})
-    encoder = load_encoder(settings.model, settings.cache)
+    encoder = Remembered(load_encoder(settings.model, settings.cache))
     found: dict[str, Mapping[str, Values]] = {}
     for name in options.sets:
         with tempfile.TemporaryDirectory() as scratch:
