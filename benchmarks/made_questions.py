@@ -7,16 +7,19 @@ other, over 1,000 ways to halve them: more agreement than that can be chance.
 
     python benchmarks/made_questions.py --eval FOLDER --sets squad2 multihoprag docs_faq doqa covidqa
 
-FOLDER holds evaluation sets in BEIR layout, one a folder. Corpora are ingested into `--cache`, the altered ones into a
-folder that is thrown away.
+FOLDER holds evaluation sets in BEIR layout, one a folder. Corpora are ingested into `--cache`; the documents that lost
+a sentence are replaced in a copy, which is thrown away.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +29,29 @@ from reporting import finish, say, table
 from scipy.stats import kendalltau
 
 from api.settings import load_settings
+from index.catalog import Catalog
+from index.collection import Collection
 from index.types import Vectors
 from rag.encoding import Encoder, load_encoder
-from rag.evaluation.cache import cached_collection
+from rag.evaluation.cache import cache_key, cached_collection
 from rag.evaluation.datasets import Dataset, read_dataset
-from rag.evaluation.making import make, read_documents, write_set
+from rag.evaluation.making import Source, make, read_documents, write_set
 from rag.evaluation.run import Plan, evaluate_systems
 from rag.evaluation.systems import CollectionSystem
+from rag.ingest import Ingest
 from rag.retrieval import Ranking
 from rag.types import Mode
 
 MEASURE = "nDCG@10"
-DEPTH = 60  # passages, which hold ten documents
+PEOPLE = "people's"
+DEPTH = 40  # passages, which hold ten documents but for a few long ones
 RESAMPLES = 1000
 Values = Mapping[str, NDArray[np.float64]]  # per configuration the measure of every question
 CONFIGURATIONS: Mapping[str, tuple[Mode, Ranking]] = {
     "dense": ("dense", Ranking()),
     "lexical": ("lexical", Ranking()),
     **{f"convex {w}": ("hybrid", Ranking(fusion="convex", dense_weight=w)) for w in (0.3, 0.5, 0.6, 0.7)},
-    "convex 0.6, pool 60": ("hybrid", Ranking(fusion="convex", dense_weight=0.6, pool=DEPTH)),
+    f"convex 0.6, pool {DEPTH}": ("hybrid", Ranking(fusion="convex", dense_weight=0.6, pool=DEPTH)),
     "reciprocal rank": ("hybrid", Ranking(fusion="reciprocal_rank")),
 }
 
@@ -98,6 +105,7 @@ def main() -> None:
     for name in options.sets:
         with tempfile.TemporaryDirectory() as scratch:
             found[name] = measured(options.eval / name, Path(scratch), encoder, options)
+            say(f"{name}: tau {tau(found[name][PEOPLE], found[name]['made'], None):.2f}")
     rows = [
         (name, kind, len(values["dense"]), *(f"{values[one].mean():.3f}" for one in CONFIGURATIONS))
         for name, kinds in found.items()
@@ -118,44 +126,58 @@ def main() -> None:
 
 def measured(folder: Path, scratch: Path, encoder: Encoder, options: argparse.Namespace) -> Mapping[str, Values]:
     """Return the values of people's questions, of the made ones, and of each kind of these."""
-    people = read_dataset(folder)
-    made = make(read_documents(folder), limit=options.limit, seed=options.seed)
+    people, sources = read_dataset(folder), {one.id: one for one in read_documents(folder)}
+    made = make(sources.values(), limit=options.limit, seed=options.seed)
     write_set(made, scratch / folder.name)
     say(f"{folder.name}: {len(made.questions)} questions made; dropped: {dict(made.dropped)}")
-    plan = Plan(split="dev", limit=options.limit, seed=options.seed, depth=DEPTH)
-    of_people = values(people, plan, options.cache or scratch / "cache", encoder)
-    by_id = values(read_dataset(scratch / folder.name), Plan(split="all", depth=DEPTH), scratch / "made-cache", encoder)
+    cache = options.cache or scratch / "cache"
+    with cached_collection(people, cache, encoder) as collection:
+        plan = Plan(split="dev", limit=options.limit, seed=options.seed, depth=DEPTH)
+        of_people = values(people, collection, plan, encoder)
+    changed = [one for one in made.documents if one != sources[one.id]]
+    with altered(cache / cache_key(people, encoder), changed, scratch, encoder) as collection:
+        by_id = values(read_dataset(scratch / folder.name), collection, Plan(split="all", depth=DEPTH), encoder)
     kinds = {question.id: question.kind for question in made.questions}
 
     def only(kind: str | None) -> Values:
-        chosen = {one: [v for q, v in values.items() if kind in (None, kinds[q])] for one, values in by_id.items()}
+        chosen = {one: [v for q, v in some.items() if kind in (None, kinds[q])] for one, some in by_id.items()}
         return {one: np.array(some) for one, some in chosen.items()}
 
     return {
-        "people's": {one: np.array([*some.values()]) for one, some in of_people.items()},
+        PEOPLE: {one: np.array([*some.values()]) for one, some in of_people.items()},
         "made": only(None),
         **{kind: only(kind) for kind in ("held out", "named")},
     }
 
 
-def values(dataset: Dataset, plan: Plan, cache: Path, encoder: Encoder) -> Mapping[str, Mapping[str, float]]:
+@contextmanager
+def altered(home: Path, changed: Sequence[Source], scratch: Path, encoder: Encoder) -> Iterator[Collection]:
+    """Yield a copy of the collection in `home` in which the documents of `changed` replace theirs."""
+    shutil.copytree(home, scratch / "altered")
+    rows = scratch / "changed.jsonl"
+    rows.write_text("".join(json.dumps(one.row()) + "\n" for one in changed), encoding="utf-8")
+    with Catalog(scratch / "altered", encoder=encoder.fingerprint, dimension=encoder.dimension) as catalog:
+        collection = catalog.collection("default")
+        failed = [one.problem for one in Ingest(collection, encoder).paths([rows]) if one.status != "replaced"]
+        assert not failed, failed
+        collection.compact()
+        yield collection
+
+
+def values(dataset: Dataset, collection: Collection, plan: Plan, encoder: Encoder) -> Mapping[str, Mapping[str, float]]:
     """Return per configuration the measure by question id."""
-    with cached_collection(dataset, cache, encoder) as collection:
-        systems = {
-            name: CollectionSystem(collection, encoder, mode, ranking)
-            for name, (mode, ranking) in CONFIGURATIONS.items()
-        }
-        evaluation = evaluate_systems(dataset, systems, plan, model=encoder.fingerprint, settings={})
+    systems = {
+        name: CollectionSystem(collection, encoder, mode, ranking) for name, (mode, ranking) in CONFIGURATIONS.items()
+    }
+    evaluation = evaluate_systems(dataset, systems, plan, model=encoder.fingerprint, settings={})
     return {name: result.values[MEASURE] for name, result in evaluation.systems.items()}
 
 
 def agreement(found: Mapping[str, Mapping[str, Values]], kind: str, seed: int) -> dict[str, Sequence[float]]:
     """Return per set, and over all, tau and the ends of its 95 % bootstrap interval (percentile method)."""
     random = np.random.default_rng(seed)
-    draws = {
-        name: [tau(kinds["people's"], kinds[kind], random) for _ in range(RESAMPLES)] for name, kinds in found.items()
-    }
-    whole = {name: tau(kinds["people's"], kinds[kind], None) for name, kinds in found.items()}
+    draws = {name: [tau(kinds[PEOPLE], kinds[kind], random) for _ in range(RESAMPLES)] for name, kinds in found.items()}
+    whole = {name: tau(kinds[PEOPLE], kinds[kind], None) for name, kinds in found.items()}
     draws["all sets"] = [float(np.mean(column)) for column in zip(*draws.values(), strict=True)]
     whole["all sets"] = float(np.mean([*whole.values()]))
     return {name: [whole[name], *map(float, np.nanpercentile(draws[name], (2.5, 97.5)))] for name in draws}
@@ -166,7 +188,7 @@ def halved(found: Mapping[str, Mapping[str, Values]], seed: int) -> dict[str, Se
     random = np.random.default_rng(seed)
     draws: dict[str, Sequence[float]] = {}
     for name, kinds in found.items():
-        people = np.stack([kinds["people's"][one] for one in CONFIGURATIONS])
+        people = np.stack([kinds[PEOPLE][one] for one in CONFIGURATIONS])
         ways = [np.array_split(random.permutation(people.shape[1]), 2) for _ in range(RESAMPLES)]
         draws[name] = [
             float(kendalltau(people[:, one].mean(axis=1), people[:, other].mean(axis=1)).statistic)

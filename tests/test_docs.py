@@ -29,6 +29,8 @@ from index.catalog import Catalog
 from index.types import Json
 from rag import parsing
 from rag.encoding import HashingEncoder
+from rag.evaluation.diagnosis import STAGES
+from rag.evaluation.making import DROPPED
 from rag.evaluation.measures import CONFIDENCE, OWN, RANKING
 from rag.loaders import html, json_rows, packed, pdf, supported_media_types, supported_suffixes, written, zipped
 
@@ -213,6 +215,13 @@ def test_every_measure_is_told() -> None:
     """Each has its row, and no other has."""
     told = rows(section(PAGES["docs/evaluation.md"], "## Measures"))
     assert set(told) == {*map(str, RANKING), *OWN, *CONFIDENCE}
+
+
+def test_every_stage_and_every_reason_is_told() -> None:
+    """Where a document is lost, and why a made question is dropped: each has its row, and no other has."""
+    page = PAGES["docs/evaluation.md"]
+    assert set(rows(section(page, "## Where a document was lost"))) == set(STAGES)
+    assert set(rows(section(page, "## Questions that a corpus makes"))) == set(DROPPED)
 
 
 # What the pages name
