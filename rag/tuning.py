@@ -28,7 +28,7 @@ from rag.retrieval import Ranking, retrieve
 from rag.types import Question
 
 LEAST = 10  # questions to tune by
-_ALPHA = 0.05  # of the interval that has to lie above zero
+ALPHA = 0.02  # of the interval that has to lie above zero; with 0.05 chance was taken for a gain in 4 of 100 cases
 _DECIMALS = 3  # of weights that are kept
 
 
@@ -96,7 +96,7 @@ def tune(
 ) -> Tuned:
     """Fit a ranking of `collection` to `questions`; keep it where it is better than the default, but not if `dry_run`.
 
-    It is better where the 95 % interval of what it gains in nDCG@10, on questions that it was not fitted to, lies above
+    It is better where the 98 % interval of what it gains in nDCG@10, on questions that it was not fitted to, lies above
     zero. `seed` draws the folds and the resamples of the interval; `on_question` hears how many were asked. Raises
     QuestionsTooFew where fewer than `LEAST` can be judged, FilterInvalid, and whatever asking raises.
     """
@@ -134,7 +134,7 @@ def _decided(forms: Sequence[Form], seed: int) -> tuple[Ranking, bool, Mapping[s
     everything = np.arange(len(linear.pools))
     before, after = ndcg(linear, linear.weights, everything), cross_validated(forms, seed)
     gains = after - before
-    low, high = shift_interval([gains], alpha=_ALPHA, seed=seed)
+    low, high = shift_interval([gains], alpha=ALPHA, seed=seed)
     chosen = choose(forms, everything, seed)
     ranking = [*RANKS][chosen.form - 1] if chosen.form else weighted(chosen.weights)
     figures = {

@@ -68,11 +68,11 @@ def write(path: Path, rows: list[Mapping[str, Any]]) -> Path:
 
 def test_tuning_is_kept_listed_and_undone(run: Command, remote: Remote, tmp_path: Path) -> None:
     """From a file of questions to a version in use, and back."""
-    rows = [{"text": query, "relevant": [nearest(remote, query)]} for query in asked(25)]
+    rows = [{"text": query, "relevant": [nearest(remote, query)]} for query in asked(40)]
     questions = write(tmp_path / "questions.jsonl", [*rows, {"text": "unlabelled"}])
     dry = run(questions, "--dry-run")
     assert (dry.exit_code, run("--history", "--json").stdout.count('"version"')) == (0, 0)
-    assert "25 questions, left out: 1 unlabelled" in dry.stdout
+    assert "40 questions, left out: 1 unlabelled" in dry.stdout
     assert "nothing was kept, as asked" in dry.stdout
     done = run(questions, "--output", tmp_path / "tuned.json")
     told = json.loads((tmp_path / "tuned.json").read_text())

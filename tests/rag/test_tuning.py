@@ -66,7 +66,7 @@ def at_random(count: int) -> list[Labelled]:
 
 def test_a_preference_is_found_kept_and_used(own: Any) -> None:
     """The next question is ranked by it, and what it was fitted on is kept beside it."""
-    questions, before = planted(own, 25), own.collection.token
+    questions, before = planted(own, 40), own.collection.token
     tuned = tune(questions, own.collection, own.encoder)
     assert (tuned.better, tuned.version) == (True, 1)
     assert tuned.ranking.dense_weight > Ranking().dense_weight
@@ -74,7 +74,7 @@ def test_a_preference_is_found_kept_and_used(own: Any) -> None:
     assert (understood(kept.settings), kept.figures) == (tuned.ranking, tuned.figures)
     assert own.search(questions[0].question.query).ranking == 1
     figures = tuned.figures
-    assert (figures["questions"], figures["token"], figures["measure"]) == (25, before, "nDCG@10")
+    assert (figures["questions"], figures["token"], figures["measure"]) == (40, before, "nDCG@10")
     assert figures["gain"]["mean"] == pytest.approx(figures["tuned"] - figures["default"], abs=2e-4)
     assert figures["gain"]["mean"] > figures["gain"]["low"] > 0
     assert figures["helped"] > figures["hurt"]
@@ -87,9 +87,9 @@ def test_a_preference_is_found_kept_and_used(own: Any) -> None:
 def test_a_dry_run_says_the_same_and_keeps_nothing(own: Any) -> None:
     """Figures and ranking, no version, no change."""
     token = own.collection.token
-    dry = tune(planted(own, 25), own.collection, own.encoder, dry_run=True)
+    dry = tune(planted(own, 40), own.collection, own.encoder, dry_run=True)
     assert (dry.better, dry.version, own.collection.token) == (True, None, token)
-    wet = tune(planted(own, 25), own.collection, own.encoder)
+    wet = tune(planted(own, 40), own.collection, own.encoder)
     assert dry.ranking == wet.ranking
     assert {**dry.figures, "commit": None} == {**wet.figures, "commit": None}  # somebody may commit meanwhile
 
