@@ -3,8 +3,8 @@
 The first line is the job: `passages` (a JSON Lines file of `{"text"}`), `vectors` (a .npy file, a row a passage),
 `model` (a sentence-transformers folder), `corpus`, `name` and `work` (for ours), `limit` (passages wanted). The answer
 is `{}` when libraries and model are loaded. The second line is `{}`; the answer is `{"seconds"}`, what building took.
-Each further line is `{"question"}`, and its answer `{"ms", "found"}`: how long it
-took, and what was found, best first, as places among the passages, or as [document, start, end].
+Each further line is `{"question"}`, and its answer `{"ms", "found"}`: how long it took, and what was found, best first,
+as places among the passages, or as [document, start, end].
 """
 
 from __future__ import annotations

@@ -60,7 +60,9 @@ def main() -> None:
     for folder in folders(options.sets, options.only):
         dataset = judged(read_dataset(folder))
         results[dataset.name], costs[dataset.name] = measured(dataset, model, options)
-        report(results, costs, options)  # after every set, so that a run that is broken off has shown what it has
+        found = standing(results, "ours", OUTSIDE)
+        write(found, results, costs, options)  # after every set, so that a run that is broken off leaves what it has
+    report(found, results, costs, options)
 
 
 def parsed() -> argparse.Namespace:
@@ -235,23 +237,34 @@ class Recorded:
         return self._passages.texts.get(document_id)
 
 
-def report(results: Mapping[str, Values], costs: Mapping[str, Any], options: argparse.Namespace) -> None:
-    """Print the tables and write everything."""
+def made(options: argparse.Namespace) -> str:
+    """Say what made the figures."""
     vectors = f"time of vectors from {options.sample} passages" if options.sample else "time of all vectors"
-    made = f"split {options.split}, {options.questions} questions; {vectors}; commit {commit(ROOT)}; {machine()}"
-    print(made)
+    asked = f"{options.questions} questions a set, {options.limit} passages"
+    return f"split {options.split}, {asked}; {vectors}; commit {commit(ROOT)}; {machine()}"
+
+
+def write(
+    found: Mapping[str, Any], results: Mapping[str, Values], costs: Mapping[str, Any], options: argparse.Namespace
+) -> None:
+    """Write everything where asked to."""
+    if options.json is not None:
+        whole = {"made": made(options), "standing": found, "costs": costs, "values": results}
+        options.json.write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def report(
+    found: Mapping[str, Any], results: Mapping[str, Values], costs: Mapping[str, Any], options: argparse.Namespace
+) -> None:
+    """Print the tables."""
+    print(made(options))
     for measure in ("nDCG@10", "Answer@5"):
         print_measure(measure, estimates(results, measure))
-    found = standing(results, "ours", OUTSIDE)
     print_standing(found, "ours")
     for key, title in (("build_s", "Building, s"), ("p50", "A question, p50 in ms"), ("p95", "A question, p95 in ms")):
         print(f"\n### {title}\n")
         lines = [(n, *(f"{cost(one, key):.1f}" for one in row.values())) for n, row in costs.items()]
         markdown(("set", *options.systems), lines)
-    if options.json is not None:
-        whole = {"made": made, "standing": found, "costs": costs, "values": results}
-        options.json.write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        say(f"written: {options.json}")
 
 
 def cost(one: Mapping[str, Any], key: str) -> float:
