@@ -221,14 +221,15 @@ def report(
 
 
 def bars(found: Mapping[str, Any]) -> None:
-    """Print what ours has before the better of the plain fusions, and on which set it has least."""
+    """Print what ours has before the better of the plain fusions, and where it has least."""
     if not set(FUSED) <= found.get("against", {}).keys():
         return
     better = max(FUSED, key=lambda system: found["mean"][system])
-    least = {name: row[better]["effect"] for name, row in found["by_set"].items()}
-    worst = min(least, key=lambda name: least[name])
     print(f"\nours less {better}, the better of the plain fusions: {difference(found['against'][better])}")
-    print(f"worst set: {worst}, {least[worst]:+.3f}")
+    for words, rivals in ((better, [better]), ("the better of them there", FUSED)):
+        least = {name: min(row[rival]["effect"] for rival in rivals) for name, row in found["by_set"].items()}
+        worst = min(least, key=lambda name: least[name])
+        print(f"worst set against {words}: {worst}, {least[worst]:+.3f}")
 
 
 if __name__ == "__main__":
