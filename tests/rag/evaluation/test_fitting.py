@@ -89,11 +89,11 @@ def test_the_derivative_is_that_of_the_loss(numbers: np.random.Generator) -> Non
 
 @pytest.mark.parametrize("wanted", [(0.9, 0.1), (0.1, 0.9)])
 def test_a_planted_preference_is_found(numbers: np.random.Generator, wanted: tuple[float, float]) -> None:
-    """With thirty questions: the weights come near it, and held-out questions are surely better."""
-    planted = form(numbers, 30, wanted)
+    """With sixty questions: the weights come near it, and held-out questions are surely better."""
+    planted = form(numbers, 60, wanted)
     assert surely_better(planted)
-    chosen = choose([planted], np.arange(30), 0)
-    assert chosen.weights / chosen.weights.sum() == pytest.approx(wanted, abs=0.15)
+    chosen = choose([planted], np.arange(60), 0)
+    assert chosen.weights / chosen.weights.sum() == pytest.approx(wanted, abs=0.25)
 
 
 def test_random_labels_are_not_learned() -> None:
