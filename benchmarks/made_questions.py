@@ -115,8 +115,7 @@ def main() -> None:
         for kind, values in kinds.items()
     ]
     table(("set", "questions", "n", *CONFIGURATIONS), rows)
-    agreed = {kind: agreement(found, kind, options.seed) for kind in ("made", "held out", "named")}
-    agreed["half of people's"] = halved(found, options.seed)
+    agreed = {"made": agreement(found, options.seed), "half of people's": halved(found, options.seed)}
     pairs = decided(found, options.seed)
     lines = [(name, *(written(of[name]) for of in agreed.values()), pairs[name]) for name in (*found, "all sets")]
     print("\nKendall's tau against people's questions:")
@@ -133,7 +132,7 @@ def main() -> None:
 
 
 def measured(folder: Path, scratch: Path, encoder: Encoder, options: argparse.Namespace) -> Mapping[str, Values]:
-    """Return the values of people's questions, of the made ones, and of each kind of these."""
+    """Return the values of people's questions and of the made ones."""
     people, sources = read_dataset(folder), {one.id: one for one in read_documents(folder)}
     made = make(sources.values(), limit=options.limit, seed=options.seed)
     write_set(made, scratch / folder.name)
@@ -145,17 +144,8 @@ def measured(folder: Path, scratch: Path, encoder: Encoder, options: argparse.Na
     changed = [one for one in made.documents if one != sources[one.id]]
     with altered(cache / cache_key(people, encoder), changed, scratch, encoder) as collection:
         by_id = values(read_dataset(scratch / folder.name), collection, Plan(split="all", depth=DEPTH), encoder)
-    kinds = {question.id: question.kind for question in made.questions}
-
-    def only(kind: str | None) -> Values:
-        chosen = {one: [v for q, v in some.items() if kind in (None, kinds[q])] for one, some in by_id.items()}
-        return {one: np.array(some) for one, some in chosen.items()}
-
-    return {
-        PEOPLE: {one: np.array([*some.values()]) for one, some in of_people.items()},
-        "made": only(None),
-        **{kind: only(kind) for kind in ("held out", "named")},
-    }
+    both = {PEOPLE: of_people, "made": by_id}
+    return {kind: {one: np.array([*some.values()]) for one, some in of.items()} for kind, of in both.items()}
 
 
 @contextmanager
@@ -181,11 +171,13 @@ def values(dataset: Dataset, collection: Collection, plan: Plan, encoder: Encode
     return {name: result.values[MEASURE] for name, result in evaluation.systems.items()}
 
 
-def agreement(found: Mapping[str, Mapping[str, Values]], kind: str, seed: int) -> dict[str, Sequence[float]]:
+def agreement(found: Mapping[str, Mapping[str, Values]], seed: int) -> dict[str, Sequence[float]]:
     """Return per set, and over all, tau and the ends of its 95 % bootstrap interval (percentile method)."""
     random = np.random.default_rng(seed)
-    draws = {name: [tau(kinds[PEOPLE], kinds[kind], random) for _ in range(RESAMPLES)] for name, kinds in found.items()}
-    whole = {name: tau(kinds[PEOPLE], kinds[kind], None) for name, kinds in found.items()}
+    draws = {
+        name: [tau(kinds[PEOPLE], kinds["made"], random) for _ in range(RESAMPLES)] for name, kinds in found.items()
+    }
+    whole = {name: tau(kinds[PEOPLE], kinds["made"], None) for name, kinds in found.items()}
     draws["all sets"] = [float(np.mean(column)) for column in zip(*draws.values(), strict=True)]
     whole["all sets"] = float(np.mean([*whole.values()]))
     return {name: [whole[name], *map(float, np.nanpercentile(draws[name], (2.5, 97.5)))] for name in draws}

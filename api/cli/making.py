@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -46,8 +45,7 @@ def make(
         sources = making.read_documents(documents) if documents else _stored(context, collection or "")
         made = making.make(sources, limit=limit, seed=seed)
         making.write_set(made, output)
-    kinds = Counter(one.kind for one in made.questions)
-    told = {"documents": len(made.documents), "questions": len(made.questions), "kinds": kinds, "dropped": made.dropped}
+    told = {"documents": len(made.documents), "questions": len(made.questions), "dropped": made.dropped}
     emit(told, as_json, None, lambda: _show(made, output))
     if not made.questions:
         raise typer.Exit(Exit.NO)
@@ -68,5 +66,5 @@ def _stored(context: typer.Context, collection: str) -> Iterator[Source]:
 def _show(made: Made, output: Path) -> None:
     lines = [f"{len(made.questions)} questions about {len(made.documents)} documents, written to {output}"]
     lines += [f"dropped, {reason}: {count}" for reason, count in made.dropped.items()]
-    lines += [f"next: pincite eval {output} --split all --slice-by type"] if made.questions else []
+    lines += [f"next: pincite eval {output} --split all"] if made.questions else []
     out.print(Text("\n".join(lines)), soft_wrap=True)

@@ -2,9 +2,7 @@
 
 A sentence is taken out of its document, and becomes a question for what is left of it: the inverse cloze task (Lee et
 al., "Latent Retrieval for Weakly Supervised Open Domain Question Answering", ACL 2019). So its words are those of
-somebody who wrote about the subject, and no copy of what is searched. A third of the questions are such sentences
-alone (`held out`: who asks has not read the text); to the others one or two words of the neighbouring sentences or the
-title are added (`named`: who asks knows what the text calls things).
+somebody who wrote about the subject, and no copy of what is searched.
 
 Every question is checked, and dropped for the first of `DROPPED` that holds.
 """
@@ -31,7 +29,6 @@ from rag.types import LoadedDocument, Span
 RUN = 4  # words in a row that a question may have in common with the corpus
 SHARED = 2  # terms of a question that its document must hold without the sentence
 RARE = 10  # documents that may hold the rarest of them; one in a hundred where those are more
-NAMED = (0, 1, 2)  # words of the neighbours or the title that are added, by turns
 WORDS = (6, 40)  # of a sentence, stop words left out
 _EVERY = 5  # one sentence of so many is taken out at most
 _NEAR = 2  # sentences on either side are the neighbourhood, which is left alone
@@ -69,7 +66,6 @@ class MadeQuestion:
     """A question, its document, and where its sentence was: a neighbour of it in what is left of the text."""
 
     id: str
-    kind: str  # `held out` or `named`
     text: str
     document: str
     beside: Span  # code points of the text that is left
@@ -82,7 +78,7 @@ class MadeQuestion:
         return {
             "_id": self.id,
             "text": self.text,
-            "metadata": {"type": self.kind, "split": self.split, "answer_spans": [span]},
+            "metadata": {"type": "held out", "split": self.split, "answer_spans": [span]},
         }
 
 
@@ -266,12 +262,12 @@ def _without(
     halves = _halves(cuts, drawn)
     questions = []
     for number, one in enumerate(taken, start=1):
-        source, before = left[one.document], sources[one.document]
-        added = NAMED[number % len(NAMED)]
-        kind, text = "named" if added else "held out", _named(one, before, drawn, added)
+        source = left[one.document]
         beside = _moved(one.near[0], cuts[one.document])
         quote = source.text[beside.start : beside.end]
-        questions.append(MadeQuestion(f"made-{number}", kind, text, one.document, beside, quote, halves[one.document]))
+        questions.append(
+            MadeQuestion(f"made-{number}", one.sentence, one.document, beside, quote, halves[one.document])
+        )
     return Made(list(left.values()), questions, dropped)
 
 
@@ -292,15 +288,6 @@ def _moved(span: Span, cuts: Sequence[Span]) -> Span:
     """Return where a span that no cut touches stands after the cuts."""
     gone = sum(cut.end - cut.start for cut in cuts if cut.end <= span.start)
     return Span(span.start - gone, span.end - gone)
-
-
-def _named(one: _Candidate, source: Source, drawn: random.Random, added: int) -> str:
-    """Put `added` words in front that the neighbours or the title have and the sentence has not."""
-    near = [source.title, *(source.text[span.start : span.end] for span in one.near)]
-    own = set(analyze(one.sentence, source.language))
-    words = dict.fromkeys(word for text in near for word in _WORD.findall(text) if word.lower() not in ENGLISH)
-    new = [word for word in words if len(word) > 2 and own.isdisjoint(analyze(word, source.language))]
-    return " ".join([*drawn.sample(new, min(added, len(new))), one.sentence])
 
 
 def write_set(made: Made, folder: Path) -> None:
