@@ -13,7 +13,7 @@ from index.errors import Damaged, DocumentMissing, TokenInvalid
 from index.filter_sql import where
 from index.filters import Filter
 from index.keys import KeySet
-from index.types import CollectionInfo, Document, DocumentInfo, Passage, PassageRef, StoredPassage, Vectors
+from index.types import CollectionInfo, Document, DocumentInfo, Passage, PassageRef, StoredPassage, Vectors, words_of
 
 PIECE = 65_536  # code points of text in one row
 NONE = "0"  # the token of a collection that was never written to
@@ -310,8 +310,7 @@ class Reader:
         for document, language, source in self.sql(DOCUMENTS, collection, *bounds):
             text = "".join(row[0] for row in self.sql(PIECES, document, 0, 2**62))
             for key, header, start, stop in self.sql(HEADERS, document):
-                # The source is a word to ask by ("the Courier says …"); as a part of a vector it only blurs it.
-                yield Indexed(key, "\n".join(part for part in (source, header, text[start:stop]) if part), language)
+                yield Indexed(key, words_of(source, header, text[start:stop]), language)
 
     # What is checked
 

@@ -29,6 +29,11 @@ def utf16_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
+def words_of(source: str | None, header: str, text: str) -> str:
+    """Return what a passage is found by: its source is a word to ask by, but as a part of a vector only blurs it."""
+    return "\n".join(part for part in (source, header, text) if part)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One document as it is stored; `published` keeps its precision (`2025`, `2025-08`, `2025-08-26`, an instant)."""
@@ -178,6 +183,11 @@ class StoredPassage:
     passage: Passage
     text: str
     document: DocumentInfo
+
+    @property
+    def words(self) -> str:
+        """Everything that words find it by."""
+        return words_of(self.document.source, self.passage.header, self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ Everything here is lexical and pure; a reader will later judge better and replac
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from functools import cache, lru_cache
 
 from index.terms import analyze, question_terms
 from rag.types import Ranked, Span
+from rag.wording import WORD, inverse_frequencies, terms_of
 
-_WORD = re.compile(r"\w+(?:['’]\w+)?")
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DATE = re.compile(
     rf"\b(?:1[0-9]|20)\d\d\b|\b\d{{1,2}}(?:st|nd|rd|th)? (?:of )?{_MONTH}\b|\b{_MONTH}\b"
@@ -88,11 +87,7 @@ class Words:
 
 def weigh(query: str, question: str, document_frequencies: Mapping[str, int], passages: int) -> Words:
     """Weigh the question's terms by BM25's inverse document frequency over `passages` passages."""
-    idf = {
-        term: math.log(1 + (passages - min(count, passages) + 0.5) / (count + 0.5))
-        for term, count in document_frequencies.items()
-    }
-    return Words(query, question, idf)
+    return Words(query, question, inverse_frequencies(document_frequencies, passages))
 
 
 def highlights(text: str, spans: Sequence[Span], words: Words, language: str | None) -> list[tuple[str, Span]]:
@@ -104,8 +99,8 @@ def highlights(text: str, spans: Sequence[Span], words: Words, language: str | N
     asked = words.asked(language)
     needs = [holds for asks, holds in _NEEDS if asks.search(words.question)]
     sentences = [text[span.start : span.end] for span in spans]
-    words_at = [(found[0], found.start(), found.end()) for found in _WORD.finditer(text)]
-    sought = {word: asked.keys() & _terms(word, language) for word in {word for word, _, _ in words_at}}
+    words_at = [(found[0], found.start(), found.end()) for found in WORD.finditer(text)]
+    sought = {word: asked.keys() & terms_of(word, language) for word in {word for word, _, _ in words_at}}
     matched = [(start, end, sought[word]) for word, start, end in words_at if sought[word]]
     held = [_held(matched, span, asked) for span in spans]
     scores = [
@@ -139,8 +134,8 @@ def signals(words: Words, ranked: Sequence[Ranked]) -> Signals:
     text, language = texts[covered.index(coverage)]
     telling, present = words.telling(language), _present(text, language)
     missing: dict[str, str] = {}  # by term, so that another form of a word is not missed twice
-    for found in _WORD.finditer(words.query):
-        terms = telling.keys() & set(_terms(found[0], language))
+    for found in WORD.finditer(words.query):
+        terms = telling.keys() & set(terms_of(found[0], language))
         if terms and not terms & present:
             missing.setdefault(min(terms), found[0])
     return Signals(
@@ -174,7 +169,7 @@ def explain(measured: Signals, documents: int) -> str:
 def _counted(question: str, asked: Set[str], present: Set[str], language: str | None) -> bool:
     """Say whether the first thing after "how many" or "how much" is there; true where nothing is counted."""
     counting = _HOW_MANY.search(question)
-    things = (asked & set(_terms(found[0], language)) for found in _WORD.finditer(counting[1])) if counting else ()
+    things = (asked & set(terms_of(found[0], language)) for found in WORD.finditer(counting[1])) if counting else ()
     thing = next((terms for terms in things if terms), None)
     return thing is None or bool(thing & present)
 
@@ -194,17 +189,12 @@ def _share(present: Set[str], asked: Mapping[str, float]) -> float:
 
 
 def _present(text: str, language: str | None) -> set[str]:
-    return {term for word in set(_WORD.findall(text)) for term in _terms(word, language)}
+    return {term for word in set(WORD.findall(text)) for term in terms_of(word, language)}
 
 
 def _trimmed(text: str, span: Span) -> Span:
     part = text[span.start : span.end]
     return Span(span.start + len(part) - len(part.lstrip()), span.start + len(part.rstrip()))
-
-
-@lru_cache(maxsize=65_536)
-def _terms(word: str, language: str | None) -> tuple[str, ...]:
-    return tuple(analyze(word, language))
 
 
 @cache

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cache
+from dataclasses import asdict, dataclass
+from functools import cache, partial
 
 import numpy as np
 
@@ -24,12 +24,13 @@ from rag.evaluation.fitting import FOLDS, Floats, Form, Places, Pool, choose, cr
 from rag.evaluation.manifest import digest, made_by
 from rag.evaluation.statistics import shift_interval
 from rag.rankings import settings_of
-from rag.retrieval import Ranking, retrieve
+from rag.retrieval import Ranking, Retrieved, retrieve
 from rag.types import Question
 
 LEAST = 10  # questions to tune by
 ALPHA = 0.02  # of the interval that has to lie above zero; with 0.05 chance was taken for a gain in 4 of 100 cases
 _DECIMALS = 3  # of weights that are kept
+SHARES = (0.3, 0.5, 0.7)  # of the dense leg in the convex sums that are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +65,22 @@ class Tuned:
 # What is tuned: everything from here to `tune` has to score as `rag.retrieval` does, and knows the fields of `Ranking`.
 
 
-def features(question: Question, hits: Sequence[Hit]) -> Floats:
-    """Return what hits are scored by, shape (hits, features): each scaled to this question, 0 to 1."""
-    return np.column_stack([fusion.convex(hits, 1.0), fusion.convex(hits, 0.0)])
-
-
-def weights_of(ranking: Ranking) -> Floats:
-    """Return how much each feature counts in `ranking`, shape (features,)."""
-    return np.array([ranking.dense_weight, 1 - ranking.dense_weight])
+def features(found: Retrieved) -> Floats:
+    """Return what the hits that were read are scored by, shape (hits read, `fusion.SIGNALS`), in the order of hits."""
+    read = dict(sorted(found.looked.words.items()))
+    return np.array(fusion.signals(found.found.hits, read), dtype=np.float64).reshape(-1, len(fusion.SIGNALS))
 
 
 def weighted(weights: Floats) -> Ranking:
-    """Return the ranking in which the features count in the proportion of `weights`."""
-    return replace(Ranking(), dense_weight=round(float(weights[0] / weights.sum()), _DECIMALS))
+    """Return the ranking in which the signals count in the proportion of `weights`."""
+    return Ranking().weighted([round(float(weight), _DECIMALS) for weight in weights / weights.sum()])
 
 
 RANKS: Mapping[Ranking, Callable[[Sequence[Hit]], Sequence[float]]] = {
     Ranking(fusion="reciprocal_rank"): fusion.reciprocal_rank,
+    **{Ranking(fusion="convex", dense_weight=share): partial(fusion.convex, dense_weight=share) for share in SHARES},
 }
-"""Rankings without weights that are tried beside, and the score of each hit in them."""
+"""Rankings without fitted weights that are tried beside, and the score of each hit in them."""
 
 
 def tune(
@@ -106,23 +104,31 @@ def tune(
             f"{len(judged)} of {len(questions)} questions name something relevant that this collection holds, and "
             f"tuning takes {LEAST} at least: label more questions, or ingest the documents that they name."
         )
-    ranking, better, figures = _decided(_forms(judged, collection, encoder, on_question), seed)
+    ranking, better, figures = _decided(forms(judged, collection, encoder, on_question), seed)
     about = {"left_out": left_out, "questions_sha256": _digest(judged), "token": collection.token, **made_by()}
     kept = collection.rankings.add(settings_of(ranking), {**figures, **about}) if better and not dry_run else None
     return Tuned(ranking, better, {**figures, **about}, kept)
 
 
-def _forms(
-    judged: Sequence[Labelled], collection: Collection, encoder: Encoder, on_question: Callable[[int], None]
+def forms(
+    judged: Sequence[Labelled],
+    collection: Collection,
+    encoder: Encoder,
+    on_question: Callable[[int], None] = lambda asked: None,
 ) -> Sequence[Form]:
-    """Ask every question, and return the ways to score what was found: by weights, then those of `RANKS`."""
-    linear, ranks = Form(weights_of(Ranking()), []), [Form(np.ones(1), []) for _ in RANKS]
+    """Ask every question, and return the ways to score what was found: by weights, then those of `RANKS`.
+
+    By weights only the hits that were read are candidates. The labels have to hold in the collection.
+    """
+    linear, ranks = Form(np.array(Ranking().weights), []), [Form(np.ones(1), []) for _ in RANKS]
     for place, one in enumerate(judged):
         on_question(place)
-        hits = retrieve(one.question, collection, encoder, Ranking(), 1).found.hits
+        found = retrieve(one.question, collection, encoder, Ranking(), 1)
+        hits = found.found.hits
         units, gains = _graded(one, hits, collection)
         best = ideal([*one.relevant.values()] or [1.0] * max(1, int(gains.sum())))
-        linear.pools.append(Pool(features(one.question, hits), units, gains, best))
+        read = [hits[at] for at in sorted(found.looked.words)]
+        linear.pools.append(Pool(features(found), *_graded(one, read, collection), best))
         for form, score in zip(ranks, RANKS.values(), strict=True):
             form.pools.append(Pool(np.array(score(hits)).reshape(-1, 1), units, gains, best))
     return [linear, *ranks]

@@ -279,7 +279,8 @@ def test_explain_shows_how_a_passage_came_to_its_place(filled: Any) -> None:
     """Asked for, each passage says its rank in both legs; otherwise it says nothing."""
     assert filled.search("bridge Vistula", explain=False).passages[0].explain is None
     said = filled.search("bridge Vistula", explain=True).passages[0].explain
-    assert (said["dense_rank"], said["lexical_rank"], said["fusion"]) == (1, 1, "convex")
+    assert (said["dense_rank"], said["lexical_rank"], said["fusion"]) == (1, 1, "linear")
+    assert said["words"]["coverage"] == 1.0
 
 
 def test_a_follow_up_is_completed_from_the_talk(filled: Any) -> None:
