@@ -109,16 +109,23 @@ def shift_interval(
 
     Each set's questions, shape (n,), are drawn again among themselves. The percentiles are those that make up for how
     narrow a bootstrap is over few questions ("expanded percentiles"): T. Hesterberg, "What Teachers Should Know About
-    the Bootstrap", 2015. Of a set with one question no spread is known: the interval is all of -1..1.
+    the Bootstrap", 2015; over several sets with the degrees of freedom of B. L. Welch, Biometrika 34, 1947, so that a
+    small set beside large ones counts as what it is. Of a set with one question no spread is known: the interval is all
+    of -1..1.
     """
     if any(len(differences) < 2 for differences in strata):
         return -1.0, 1.0
-    questions = sum(map(len, strata))
-    free = questions - len(strata)
+    sizes = np.array([len(differences) for differences in strata])
+    errors = np.array([differences.var(ddof=1) for differences in strata]) / sizes
+    if not errors.any():
+        sure = float(np.mean([differences.mean() for differences in strata]))
+        return sure, sure
+    narrow = errors.sum() / (errors * (1 - 1 / sizes)).sum()
+    free = errors.sum() ** 2 / (errors**2 / (sizes - 1)).sum()
     random, means = np.random.default_rng(seed), np.zeros(resamples)
     for differences in strata:
         means += _drawn_means(differences, random, resamples) / len(strata)
-    tail = NormalDist().cdf((questions / free) ** 0.5 * float(stdtrit(free, alpha / 2)))
+    tail = NormalDist().cdf(float(narrow**0.5 * stdtrit(free, alpha / 2)))
     low, high = np.quantile(means, (tail, 1 - tail))
     return float(low), float(high)
 
