@@ -23,12 +23,10 @@ from scipy.sparse import csr_array
 
 from index.terms import analyze, question_terms
 from index.types import DocumentInfo, Vectors, text_digest
-from rag.errors import LoadProblem
+from rag.evaluation.datasets import corpus_files, named_documents
 from rag.evaluation.questions import DatasetQuestion
-from rag.folders import find_files
 from rag.history import standalone
 from rag.ids import document_id
-from rag.loaders import load
 from rag.types import Answer, AnswerPassage, Citation, LoadedDocument
 
 SIZE, OVERLAP = 1_000, 100  # characters
@@ -43,14 +41,8 @@ Encode = Callable[[Sequence[str]], Vectors]
 
 def documents(corpus: Path) -> Iterator[tuple[str, LoadedDocument]]:
     """Yield the documents of a file or folder with the ids that ingestion gives them."""
-    for file in find_files(corpus):
-        try:
-            rows = [row for row in load(file.read(), name=file.name) if isinstance(row, LoadedDocument)]
-        except LoadProblem:
-            rows = []
-        for place, row in enumerate(rows, start=1):
-            name = file.name if len(rows) == 1 else f"{file.name}#{place}"
-            yield document_id(row.id or name), row
+    for file in corpus_files(corpus):
+        yield from ((document_id(name), row) for _, name, row in named_documents(file))
 
 
 class Passages:

@@ -68,7 +68,7 @@ def _measures(written: Sequence[str] | None) -> Mapping[str, str]:
 
 def _show(made: Comparison) -> None:
     out.print(Text(_verdict(made), style="bold"))
-    out.print(Text(_power(made.effect)))
+    out.print(Text(_power(made)))
     out.print()
     out.print(_table(made))
     for title, moved in (("Lost most", made.lost), ("Gained most", made.gained)):
@@ -94,19 +94,23 @@ def _verdict(made: Comparison) -> str:
     return f"{made.outcome.capitalize()}: {reason}. {measures}: {interval}."
 
 
-def _power(effect: Effect) -> str:
+def _power(made: Comparison) -> str:
     """Say what so many questions can show."""
-    if effect.ties == effect.n:
+    effect = made.effect
+    moved = effect.wins + effect.losses
+    if not moved:
         return f"{effect.n:,} questions, each with the same value on both sides."
     if effect.detectable is None:
         return f"{effect.n:,} questions; a set of a single one shows nothing."
+    if 2.0 ** (1 - moved) > made.declared.alpha:  # the least p that flipping so many signs can give
+        return f"{effect.n:,} questions, {moved} of which differ: too few to tell any difference from chance."
     return f"{effect.n:,} questions; they show a difference of {effect.detectable:.4f} four times in five."
 
 
 def _table(made: Comparison) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
-    for head in ("base → candidate", f"effect [{1 - made.declared.alpha:.0%} interval]", "p", "win/tie/loss"):
+    for head in ("base → candidate", f"effect [{100 * (1 - made.declared.alpha):g} % interval]", "p", "win/tie/loss"):
         table.add_column(head, justify="right", no_wrap=True)
     for row in _rows(made):
         table.add_row(*row)

@@ -38,7 +38,7 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only that many questions, drawn by the seed.")] = None,
     seed: Annotated[int, typer.Option(help="What draws questions and resamples intervals.")] = 0,
     answers: Annotated[bool, typer.Option("--answers", help="Also ask as a user would: declined, highlights.")] = False,
-    slice_by: Annotated[list[str] | None, typer.Option(help="Also show measures by this metadata field.")] = None,
+    slice_by: Annotated[list[str] | None, typer.Option(help="Also measure by this metadata field.")] = None,
     diagnose: Annotated[bool, typer.Option("--diagnose", help="Say where hybrid loses each missed document.")] = False,
     runs: Annotated[bool, typer.Option("--runs", help="Write TREC runs and qrels beside the output too.")] = False,
     as_json: AsJson = False,
@@ -141,6 +141,8 @@ def _read_runs(paths: Sequence[Path], dataset: Dataset) -> Mapping[str, Run]:
 def _refuse_places(dataset: Dataset, paths: Sequence[Path | None]) -> None:
     """Leave before anything is asked where a result cannot be written, or would be a document the next time."""
     for path in (path for path in paths if path):
+        if path.is_dir():
+            fail(f"{path} cannot be written: it is a folder; name a file.", Exit.USAGE)
         if not path.absolute().parent.is_dir():
             fail(f"{path} cannot be written: there is no folder {path.parent}.", Exit.USAGE)
         if dataset.corpus.is_dir() and path.resolve().is_relative_to(dataset.corpus.resolve()):

@@ -44,7 +44,8 @@ def make(
     with plain_errors():
         sources = making.read_documents(documents) if documents else _stored(context, collection or "")
         made = making.make(sources, limit=limit, seed=seed)
-        making.write_set(made, output)
+        if made.questions:
+            making.write_set(made, output)
     told = {"documents": len(made.documents), "questions": len(made.questions), "dropped": made.dropped}
     emit(told, as_json, None, lambda: _show(made, output))
     if not made.questions:
@@ -64,7 +65,10 @@ def _stored(context: typer.Context, collection: str) -> Iterator[Source]:
 
 
 def _show(made: Made, output: Path) -> None:
-    lines = [f"{len(made.questions)} questions about {len(made.documents)} documents, written to {output}"]
+    lines = [f"{len(made.questions)} questions about {len(made.documents)} documents"]
     lines += [f"dropped, {reason}: {count}" for reason, count in made.dropped.items()]
-    lines += [f"next: pincite eval {output} --split all"] if made.questions else []
+    if made.questions:
+        lines += [f"written to {output}; next: pincite eval {output} --split all"]
+    else:
+        lines += ["nothing was written: longer documents, or more of them, make questions"]
     out.print(Text("\n".join(lines)), soft_wrap=True)

@@ -24,7 +24,7 @@ from rag.evaluation.rows import Place, json_rows, numbered_lines
 from rag.evaluation.trec import Known, qrels_rows
 from rag.folders import File, find_files
 from rag.loaders import load
-from rag.types import LoadedDocument
+from rag.types import FailedRow, LoadedDocument
 
 Judgements = Mapping[str, Mapping[str, int]]
 """Per query id, per document id, its grade; a grade of 1 or more is relevant."""
@@ -52,7 +52,7 @@ class Dataset:
 
     def files(self) -> Sequence[File]:
         """Return the files of the corpus by the names that ingestion knows them by."""
-        return _files(self.corpus)
+        return corpus_files(self.corpus)
 
     def texts(self, wanted: Set[str]) -> Mapping[str, tuple[str | None, str]]:
         """Return title and text of those documents of the corpus whose ids are `wanted` and that have text."""
@@ -135,7 +135,7 @@ def _read_folder(folder: Path, queries: Path) -> Dataset:
         questions=questions,
         judgements=judgements,
         documents=len(texts),
-        corpus_sha256=_digest(_files(corpus)),
+        corpus_sha256=_digest(corpus_files(corpus)),
         unreadable=_unreadable(judgements, texts),
         ids=frozenset(texts),
     )
@@ -154,12 +154,16 @@ def _named(question: DatasetQuestion, texts: Mapping[str, bool], corpus: Path) -
         yield document
 
 
-def _files(corpus: Path) -> list[File]:
+def corpus_files(corpus: Path) -> list[File]:
+    """Return a file, or the files below a folder, by the names that ingestion knows them by, but for the questions.
+
+    Raises FileNotFoundError.
+    """
     return [file for file in find_files(corpus) if file.name not in _QUESTIONS]
 
 
 def _entries(corpus: Path) -> Iterator[_Entry]:
-    return _folder_entries(_files(corpus)) if corpus.is_dir() else _beir_entries(corpus)
+    return _folder_entries(corpus_files(corpus)) if corpus.is_dir() else _beir_entries(corpus)
 
 
 def _beir_entries(corpus: Path) -> Iterator[_Entry]:
@@ -171,18 +175,30 @@ def _beir_entries(corpus: Path) -> Iterator[_Entry]:
 
 
 def _folder_entries(files: Iterable[File]) -> Iterator[_Entry]:
-    """Yield the documents below a folder by the names that ingestion gives them, files without text included."""
+    """Yield the documents below a folder, files without text included."""
     for file in files:
-        try:
-            rows = list(load(file.path.read_bytes(), name=file.name))
-        except LoadProblem:
-            rows = []
-        for place, row in enumerate(rows, start=1):
-            if isinstance(row, LoadedDocument):
-                name = file.name if len(rows) == 1 else f"{file.name}#{place}"
-                yield _Entry(Place(file.path, place), row.id or name, row.text, row.title)
-        if not rows:
+        found = False
+        for place, name, row in named_documents(file):
+            found = True
+            yield _Entry(Place(file.path, place), name, row.text, row.title)
+        if not found:
             yield _Entry(Place(file.path, 1), file.name, None)
+
+
+def named_documents(file: File) -> Iterator[tuple[int, str, LoadedDocument]]:
+    """Yield the place (from 1) of each document of a file, its name as ingestion gives it, and what it is.
+
+    What cannot be read is left out, and is counted in the places of the others.
+    """
+    rows: list[LoadedDocument | FailedRow | None] = []
+    try:
+        for row in load(file.read(), name=file.name):
+            rows.append(row)  # those before a damaged end are documents
+    except LoadProblem:
+        rows.append(None)
+    for place, one in enumerate(rows, start=1):
+        if isinstance(one, LoadedDocument):
+            yield place, one.id or (file.name if len(rows) == 1 else f"{file.name}#{place}"), one
 
 
 def _check_corpus(entries: Iterable[_Entry], questions: Sequence[DatasetQuestion]) -> Mapping[str, bool]:

@@ -20,9 +20,8 @@ from pathlib import Path
 from index.stop_words import ENGLISH
 from index.terms import analyze, question_terms
 from index.types import Json
-from rag.errors import DatasetInvalid, LoadProblem
-from rag.folders import find_files
-from rag.loaders import load
+from rag.errors import DatasetInvalid
+from rag.evaluation.datasets import corpus_files, named_documents
 from rag.splitting import sentences
 from rag.types import LoadedDocument, Span
 
@@ -98,27 +97,19 @@ def read_documents(path: Path) -> Iterator[Source]:
     """
     within = [path / name for name in ("corpus.jsonl", "corpus.jsonl.gz", "documents")]
     empty = True
-    for file in find_files(next((one for one in within if one.exists()), path)):
-        rows = _readable(file.read(), file.name)
-        for place, row in enumerate(rows, start=1):
+    for file in corpus_files(next((one for one in within if one.exists()), path)):
+        for _, name, row in named_documents(file):
             empty = False
-            yield _source(row, file.name if len(rows) == 1 else f"{file.name}#{place}")
+            yield _source(row, name)
     if empty:
         raise DatasetInvalid(f"{path}: no document with text; give a folder of documents or an evaluation set")
-
-
-def _readable(data: bytes, name: str) -> Sequence[LoadedDocument]:
-    try:
-        return [row for row in load(data, name=name) if isinstance(row, LoadedDocument)]
-    except LoadProblem:
-        return []
 
 
 def _source(loaded: LoadedDocument, name: str) -> Source:
     described = {"source": loaded.source, "published": loaded.published, "uri": loaded.uri, "language": loaded.language}
     known = {key: value for key, value in described.items() if value is not None}
     text = loaded.text[loaded.body.start : loaded.body.end] if loaded.body else loaded.text
-    return Source(loaded.id or name, loaded.title or "", text, loaded.language, {**loaded.metadata, **known})
+    return Source(name, loaded.title or "", text, loaded.language, {**loaded.metadata, **known})
 
 
 def make(documents: Iterable[Source], *, limit: int, seed: int) -> Made:

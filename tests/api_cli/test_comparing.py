@@ -60,7 +60,7 @@ def test_the_status_says_what_came_out(results: Any, arguments: list[str], statu
     ran = results("compare", *arguments)
     assert (ran.returncode, ran.stderr) == (status, "")
     assert words in " ".join(ran.stdout.split())
-    assert "95% interval" in ran.stdout
+    assert "95 % interval" in ran.stdout
     assert not results.data.exists()
 
 
@@ -84,6 +84,17 @@ def test_what_cannot_be_compared_says_why(results: Any, arguments: list[str], st
     assert (ran.returncode, ran.stdout) == (status, "")
     assert words in " ".join(ran.stderr.split())
     assert "Traceback" not in ran.stderr
+
+
+def test_too_few_questions_are_called_so(results: Any) -> None:
+    """Of five that all lose alike the spread is none, and chance does as much in 2 of 32 ways to flip them."""
+    whole, values = result({"mine": [1.0] * 5})
+    lost = result({"mine": [0.5] * 5})[1]
+    results.write({"five.json": whole, "lost.json": whole, "five.per_query.json": values, "lost.per_query.json": lost})
+    ran = results("compare", "five.json", "lost.json", "--alpha", "0.001")
+    assert ran.returncode == 4
+    assert "5 of which differ: too few to tell any difference from chance" in ran.stdout
+    assert "99.9 % interval" in ran.stdout
 
 
 def test_the_json_has_what_a_report_needs(results: Any) -> None:

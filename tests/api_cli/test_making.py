@@ -44,3 +44,12 @@ def test_documents_or_a_collection_are_named(pincite: Any) -> None:
     ran = pincite("questions", "make", "notes", "--output", "made")
     assert ran.returncode == 1
     assert "0 questions about 1 documents" in ran.stdout
+    assert "nothing was written" in ran.stdout
+    assert not (pincite.folder / "made").exists()
+
+
+def test_questions_beside_the_documents_are_no_document(pincite: Any) -> None:
+    """As for `eval`, which reads such a folder too."""
+    pincite.write({"notes/tin.md": "Tin melts early.", "notes/questions.jsonl": '{"text": "When does tin melt?"}\n'})
+    ran = pincite("questions", "make", "notes", "--output", "made")
+    assert "0 questions about 1 documents" in ran.stdout

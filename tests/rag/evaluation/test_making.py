@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from index.catalog import Catalog
 from index.terms import analyze, question_terms
 from rag.encoding import HashingEncoder
 from rag.errors import DatasetInvalid
@@ -17,6 +18,8 @@ from rag.evaluation.cache import cached_collection
 from rag.evaluation.datasets import read_dataset
 from rag.evaluation.making import DROPPED, RUN, SHARED, Made, Source, make, read_documents, write_set
 from rag.evaluation.run import evaluate
+from rag.ids import document_id
+from rag.ingest import Ingest
 
 SEEDS = Path(__file__).parents[3] / "seeds"
 
@@ -158,3 +161,17 @@ def test_documents_come_from_a_set_a_folder_or_a_file(tmp_path: Path) -> None:
         list(read_documents(tmp_path / "broken.pdf"))
     with pytest.raises(FileNotFoundError):
         list(read_documents(tmp_path / "nowhere"))
+
+
+def test_rows_are_named_as_ingestion_names_them(tmp_path: Path) -> None:
+    """By their place in the file, in which a row that cannot be read counts."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "rows.jsonl").write_text('{"text": "Tin."}\nno row\n{"text": "Lead."}\n', encoding="utf-8")
+    encoder = HashingEncoder()
+    with Catalog(tmp_path / "data", encoder=encoder.fingerprint, dimension=encoder.dimension) as catalog:
+        results = list(Ingest(catalog.collection("default"), encoder).paths([folder]))
+    assert [one.id for one in results if one.status == "added"] == [
+        document_id(one.id) for one in read_documents(folder)
+    ]
+    assert [one.id for one in read_documents(folder)] == ["rows.jsonl#1", "rows.jsonl#3"]
