@@ -9,7 +9,7 @@ Whether all of that is any good is asked of questions that took no part in it, b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -34,13 +34,15 @@ class Pool:
     `features` has the shape (candidates, features). What is judged are units (documents, or passages where the place of
     the answer is known): `units` names the unit of each candidate, from 0 on and never falling, and a unit has the
     score of its best candidate. `gains` has the grade of each unit, 0 where it is not relevant. `ideal` is the
-    discounted cumulative gain of the best possible first ten, those not among the candidates included, above 0.
+    discounted cumulative gain of the best possible first ten, those not among the candidates included, above 0; `below`
+    is that of units which stand after all candidates, whatever the weights.
     """
 
     features: Floats
     units: Places
     gains: Floats
     ideal: float
+    below: float = 0.0
 
     def narrowed(self, weights: Floats) -> Pool:
         """Return the pool without the units that are neither relevant nor among the best by `weights`."""
@@ -50,7 +52,8 @@ class Pool:
         kept = self.gains > 0
         kept[self.units[best]] = True
         rows = kept[self.units]
-        return Pool(self.features[rows], (np.cumsum(kept) - 1)[self.units[rows]], self.gains[kept], self.ideal)
+        units = (np.cumsum(kept) - 1)[self.units[rows]]
+        return replace(self, features=self.features[rows], units=units, gains=self.gains[kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,13 @@ class Fitted:
 
 def ideal(gains: Sequence[float]) -> float:
     """Return the discounted cumulative gain of the best order of units with these gains, cut at ten."""
-    best = np.sort(np.asarray(gains, dtype=np.float64))[::-1][:DEPTH]
-    return float((best * _discounts(len(best))).sum())
+    return discounted(sorted(gains, reverse=True))
+
+
+def discounted(gains: Sequence[float], after: int = 0) -> float:
+    """Return the discounted cumulative gain of units in this order, `after` others before them, cut at ten in all."""
+    first = np.asarray(gains, dtype=np.float64)[: max(0, DEPTH - after)]
+    return float((first / np.log2(np.arange(len(first)) + after + 2)).sum())
 
 
 def ndcg(form: Form, weights: Floats, questions: Places) -> Floats:
@@ -179,6 +187,7 @@ class _Stack:
         self._features = np.concatenate([pool.features for pool in pools])
         self._gains = np.concatenate([pool.gains for pool in pools])
         self._ideals = np.array([pool.ideal for pool in pools])
+        self._below = np.array([pool.below for pool in pools])
 
     def ndcg(self, weights: Floats) -> Floats:
         """Return the nDCG@10 of each question; units with equal scores stay in their order."""
@@ -187,7 +196,7 @@ class _Stack:
         place = np.arange(len(order)) - self._first[self._question]
         shown = place < DEPTH
         gained = self._gains[order][shown] / np.log2(place[shown] + 2)
-        values: Floats = np.bincount(self._question[shown], gained, len(self._first)) / self._ideals
+        values: Floats = (np.bincount(self._question[shown], gained, len(self._first)) + self._below) / self._ideals
         return values
 
 
@@ -239,8 +248,3 @@ def _scores(features: Floats, weights: Floats) -> Floats:
     """Return the score of each candidate, without BLAS: threads that it starts cost more than these few sums."""
     scores: Floats = np.einsum("cf,f->c", features, weights)
     return scores
-
-
-def _discounts(count: int) -> Floats:
-    discounts: Floats = 1 / np.log2(np.arange(count) + 2)
-    return discounts

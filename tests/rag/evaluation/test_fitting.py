@@ -11,7 +11,7 @@ import pytest
 from ir_measures import nDCG
 from scipy.optimize import check_grad
 
-from rag.evaluation.fitting import FOLDS, Form, Pool, choose, cross_validated, fit, ideal, ndcg
+from rag.evaluation.fitting import FOLDS, Form, Pool, choose, cross_validated, discounted, fit, ideal, ndcg
 from rag.evaluation.fitting import _Lesson as Lesson
 from rag.evaluation.statistics import shift_interval
 from rag.tuning import ALPHA
@@ -66,6 +66,14 @@ def test_ndcg_is_that_of_trec_eval(numbers: np.random.Generator) -> None:
     wanted = {one.query_id: one.value for one in ir_measures.iter_calc([nDCG @ 10], qrels, run)}
     found = ndcg(Form(np.array([0.3, 0.7]), pools), np.array([0.3, 0.7]), np.arange(20))
     assert found == pytest.approx([wanted[str(question)] for question in range(20)])
+
+
+def test_what_stands_below_the_candidates_counts_there() -> None:
+    """Two candidates without merit, and the relevant unit third, whatever the weights; beyond ten it is nothing."""
+    third, eleventh = discounted([0, 1], after=1), discounted([1], after=10)
+    assert (third, eleventh) == (pytest.approx(0.5), 0)
+    pool = Pool(np.full((2, 2), 0.1), np.arange(2), np.zeros(2), ideal([1]), third)
+    assert ndcg(Form(np.array([0.5, 0.5]), [pool]), np.array([0.5, 0.5]), np.array([0])) == [pytest.approx(0.5)]
 
 
 def test_units_with_equal_scores_stay_in_their_order() -> None:
