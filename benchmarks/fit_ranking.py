@@ -19,7 +19,6 @@ import numpy as np
 from reporting import finish, say, table
 
 from api.settings import load_settings
-from rag import fusion
 from rag.encoding import Encoder, load_encoder
 from rag.evaluation.cache import cached_collection
 from rag.evaluation.datasets import Dataset, read_dataset
@@ -46,8 +45,7 @@ def main() -> None:
     for pull in PULLS_TRIED:
         weights = lesson.weights if pull is None else fit(lesson, np.arange(len(lesson.pools)), pull)
         means = {name: float(ndcg(form, weights, np.arange(len(form.pools))).mean()) for name, form in pools.items()}
-        shares = [round(float(one), 4) for one in weights / weights.sum()]
-        found[str(pull)] = {"weights": dict(zip(fusion.SIGNALS, shares, strict=True)), "ndcg": means}
+        found[str(pull)] = {"ranking": asdict(weighted(weights)), "ndcg": means}
         held = [means[folder.name] for folder in options.hold_out] or [0.0]
         rows.append([pull, *(f"{mean:.4f}" for mean in means.values()), f"{np.mean(held):.4f}"])
         say(f"pull {pull}: {asdict(weighted(weights))}")

@@ -32,10 +32,12 @@ class Refused(Exception):
 class Service:
     """A running `pincite serve`; every call has a connection of its own, so threads may share it."""
 
-    def __init__(self, data: Path) -> None:
-        """Start the server over `data` on a free port and wait until it answers."""
-        command = [str(SCRIPT), "--data", str(data), "serve", "--port", "0"]
+    def __init__(self, data: Path, code: Path | None = None) -> None:
+        """Start the server over `data` on a free port and wait until it answers; `code` is another checkout to run."""
+        program = [str(SCRIPT)] if code is None else [sys.executable, "-c", "from api.cli import main; main()"]
+        command = [*program, "--data", str(data), "serve", "--port", "0"]
         quiet = {**os.environ, "PINCITE_LOG_LEVEL": "warning"}  # a line a request would bury what is told here
+        quiet |= {} if code is None else {"PYTHONPATH": str(code)}
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=quiet)
         try:
             self.address = self._announced()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from index.collection import Collection
@@ -23,32 +23,39 @@ class Ranking:
     """What decides the order of the first stage.
 
     Hits are first ordered by `convex`, and the best of them read. With `fusion` "linear" those are ordered by the sum
-    of `fusion.SIGNALS`, each times its weight here; with "convex" and "reciprocal_rank" nothing is read. The weights
-    were fitted by benchmarks/fit_ranking.py; all else was chosen on the `dev` halves of the evaluation.
+    of `fusion.SIGNALS` and `fusion.BY_LENGTH`, each times its weight here; with "convex" and "reciprocal_rank" nothing
+    is read. The weights were fitted by benchmarks/fit_ranking.py; all else was chosen on the `dev` halves of the
+    evaluation.
     """
 
     fusion: Literal["linear", "convex", "reciprocal_rank"] = "linear"
     dense_weight: float = 0.5  # of the convex sum
     pool: int = 200  # hits taken from each leg
     read: int = 40  # passages of which the words are looked at
-    dense: float = 0.6
-    lexical: float = 0.11
-    coverage: float = 0.05
-    window: float = 0.13
-    pairs: float = 0.06
-    phrases: float = 0.05
+    dense: float = 0.547
+    lexical: float = 0.077
+    coverage: float = 0.101
+    window: float = 0.165
+    pairs: float = 0.079
+    phrases: float = 0.031
+    dense_by_length: float = 0.01
+    lexical_by_length: float = 0.01
+    coverage_by_length: float = 0.01
+    window_by_length: float = 0.01
+    pairs_by_length: float = 0.01
+    phrases_by_length: float = 0.01
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """The weight of each of `fusion.SIGNALS`."""
-        return (self.dense, self.lexical, self.coverage, self.window, self.pairs, self.phrases)
+        """The weight of each of `fusion.SIGNALS`, then of `fusion.BY_LENGTH`."""
+        return tuple(getattr(self, name) for name in WEIGHTS)
 
     def weighted(self, weights: Sequence[float]) -> Ranking:
-        """Return the ranking with other weights, in the order of `fusion.SIGNALS`."""
-        dense, lexical, coverage, window, pairs, phrases = weights
-        return replace(
-            self, dense=dense, lexical=lexical, coverage=coverage, window=window, pairs=pairs, phrases=phrases
-        )
+        """Return the ranking with other weights, in the same order."""
+        return Ranking(**{**asdict(self), **dict(zip(WEIGHTS, weights, strict=True))})
+
+
+WEIGHTS = (*fusion.SIGNALS, *fusion.BY_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class Retrieved:
 class Looked:
     """The first hits, whose words were looked at: by their place among the hits, best first by the convex sum."""
 
+    length: float = 0.0  # of the question, see `Asked`
     words: Mapping[int, Wording] = field(default_factory=dict)
     passages: Mapping[int, StoredPassage] = field(default_factory=dict)
 
@@ -94,7 +102,7 @@ def retrieve(question: Question, collection: Collection, encoder: Encoder, ranki
         at_least=question.at_least,
         count=query,
     )
-    looked, scores = _scored(found, question, ranking, collection)
+    looked, scores = _scored(query, found, question, ranking, collection)
     order = sorted(range(len(scores)), key=lambda place: -scores[place])[:limit]  # hits come as ties are to stand
     passages = _ranked(order, scores, found.hits, looked, question, ranking, collection)
     ended = time.perf_counter()
@@ -103,7 +111,7 @@ def retrieve(question: Question, collection: Collection, encoder: Encoder, ranki
 
 
 def _scored(
-    found: Found, question: Question, ranking: Ranking, collection: Collection
+    query: str, found: Found, question: Question, ranking: Ranking, collection: Collection
 ) -> tuple[Looked, Sequence[float]]:
     """Return what was looked at and a score a hit, rounded so that no order of float additions shows in an answer."""
     hits, looked = found.hits, Looked()
@@ -116,15 +124,15 @@ def _scored(
     else:
         scores = fusion.convex(hits, ranking.dense_weight)
         if ranking.fusion == "linear":
-            looked = _look(found, scores, ranking.read, collection)
-            sums = fusion.linear(fusion.signals(hits, looked.words), ranking.weights)
+            looked = _look(query, found, scores, ranking.read, collection)
+            sums = fusion.linear(fusion.signals(hits, looked.words, looked.length), ranking.weights)
             scores = fusion.below(scores, dict(zip(looked.words, sums, strict=True)))
     return looked, [round(score, 6) for score in scores]
 
 
-def _look(found: Found, scores: Sequence[float], most: int, collection: Collection) -> Looked:
+def _look(query: str, found: Found, scores: Sequence[float], most: int, collection: Collection) -> Looked:
     """Read the `most` best hits; one that is gone from the truth by now holds nothing."""
-    asked = Asked(inverse_frequencies(found.frequencies, found.total))
+    asked = Asked(query, inverse_frequencies(found.frequencies, found.total))
     first = sorted(range(len(scores)), key=lambda place: -round(scores[place], 6))[:most]
     stored = {one.ref: one for one in collection.passages([found.hits[place].ref for place in first])}
     passages = {place: stored[ref] for place in first if (ref := found.hits[place].ref) in stored}
@@ -134,7 +142,7 @@ def _look(found: Found, scores: Sequence[float], most: int, collection: Collecti
         else Wording()
         for place in first
     }
-    return Looked(words, passages)
+    return Looked(asked.length, words, passages)
 
 
 def _ranked(

@@ -24,7 +24,7 @@ from rag.evaluation.fitting import FOLDS, Floats, Form, Places, Pool, choose, cr
 from rag.evaluation.manifest import digest, made_by
 from rag.evaluation.statistics import shift_interval
 from rag.rankings import settings_of
-from rag.retrieval import Ranking, Retrieved, retrieve
+from rag.retrieval import WEIGHTS, Ranking, Retrieved, retrieve
 from rag.types import Question
 
 LEAST = 10  # questions to tune by
@@ -66,14 +66,16 @@ class Tuned:
 
 
 def features(found: Retrieved) -> Floats:
-    """Return what the hits that were read are scored by, shape (hits read, `fusion.SIGNALS`), in the order of hits."""
+    """Return what the hits that were read are scored by, shape (hits read, `WEIGHTS`), in the order of hits."""
     read = dict(sorted(found.looked.words.items()))
-    return np.array(fusion.signals(found.found.hits, read), dtype=np.float64).reshape(-1, len(fusion.SIGNALS))
+    rows = fusion.signals(found.found.hits, read, found.looked.length)
+    return np.array(rows, dtype=np.float64).reshape(-1, len(WEIGHTS))
 
 
 def weighted(weights: Floats) -> Ranking:
-    """Return the ranking in which the signals count in the proportion of `weights`."""
-    return Ranking().weighted([round(float(weight), _DECIMALS) for weight in weights / weights.sum()])
+    """Return the ranking in which the signals count in the proportion of `weights`; those of `SIGNALS` add up to 1."""
+    whole = weights[: len(fusion.SIGNALS)].sum() or 1.0
+    return Ranking().weighted([round(float(weight), _DECIMALS) for weight in weights / whole])
 
 
 RANKS: Mapping[Ranking, Callable[[Sequence[Hit]], Sequence[float]]] = {

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from index.terms import analyze
+from index.terms import analyze, question_terms
 
 WORD = re.compile(r"\w+(?:['’]\w+)?")
 _SPAN = 24  # terms: about a sentence
@@ -32,20 +32,42 @@ class Wording(NamedTuple):
 
 
 class Asked:
-    """The terms of a question in their order, with what is needed to look for them in passages."""
+    """A question, and what is needed to look for its terms in passages of any language."""
 
-    def __init__(self, idf: Mapping[str, float]) -> None:
-        """`idf` has the inverse document frequency of each term, above 0, in the order of the question."""
+    def __init__(self, query: str, idf: Mapping[str, float]) -> None:
+        """`idf` has the inverse document frequency, above 0, of each term that `query` has in any language."""
+        self._query, self._idf = query, idf
+        self._by_language: dict[str | None, _Terms] = {}
+
+    @property
+    def length(self) -> float:
+        """How long the question is: the logarithm of one more than its English terms, less that of one with six."""
+        return math.log((1 + len(set(question_terms(self._query, [None])))) / 7)
+
+    def wording(self, text: str, language: str | None) -> Wording:
+        """Measure a passage, given with all the words that it is found by, in its language."""
+        terms = self._by_language.get(language)
+        if terms is None:
+            known = [term for term in dict.fromkeys(question_terms(self._query, [language])) if term in self._idf]
+            terms = self._by_language[language] = _Terms({term: self._idf[term] for term in known}, language)
+        return terms.wording(text)
+
+
+class _Terms:
+    """The terms of a question in one language, in their order."""
+
+    def __init__(self, idf: Mapping[str, float], language: str | None) -> None:
+        self._language = language
         self._places = {term: place for place, term in enumerate(idf)}
         self._weights = [*idf.values()]
         self._whole = math.fsum(self._weights) or 1.0
         self._pairs = [min(first, second) for first, second in pairwise(self._weights)]
         self._all_pairs = math.fsum(self._pairs) or 1.0
-        self._words: dict[tuple[str, str | None], Sequence[int]] = {}
+        self._words: dict[str, Sequence[int]] = {}
 
-    def wording(self, text: str, language: str | None) -> Wording:
-        """Measure a passage, given with all the words that it is found by, in its language."""
-        found = self._found(text, language)
+    def wording(self, text: str) -> Wording:
+        """Measure a passage."""
+        found = self._found(text)
         if not found:
             return Wording()
         pairs, phrases = self._ordered(found)
@@ -56,15 +78,14 @@ class Asked:
             self._share(phrases, self._pairs, self._all_pairs),
         )
 
-    def _found(self, text: str, language: str | None) -> list[tuple[int, int]]:
+    def _found(self, text: str) -> list[tuple[int, int]]:
         """Return (position in the text, place in the question) of every term that the question has, in order."""
         found = []
         position = 0
         for word in WORD.findall(text):
-            key = (word, language)
-            places = self._words.get(key)
+            places = self._words.get(word)
             if places is None:
-                places = self._words[key] = [self._places.get(term, -1) for term in terms_of(word, language)]
+                places = self._words[word] = [self._places.get(term, -1) for term in terms_of(word, self._language)]
             found += [(position + at, place) for at, place in enumerate(places) if place >= 0]
             position += len(places)
         return found

@@ -53,6 +53,10 @@ def evaluate(
     settings = context.find_object(Options).settings()  # type: ignore[union-attr]
     systems = _systems(system)
     _refuse_contradictions(run, server, diagnose, asked=bool(system or answers))
+    if collection != "default" and not server:
+        fail("--collection is of a server: give --server too; the corpus of a set has a folder of its own.", Exit.USAGE)
+    if runs and not output:
+        fail("--runs are written beside the output: give --output too.", Exit.USAGE)
     with plain_errors(), _progress() as progress:
         read = read_dataset(dataset)
         _refuse_places(read, [output, report])

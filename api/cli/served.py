@@ -45,7 +45,12 @@ def evaluate_served(
         named,
         plan,
         model=server.info()["encoder"]["fingerprint"],
-        settings={"collection": collection, "config": about["snapshot"]["config"], "passages": about["passages"]},
+        settings={
+            "collection": collection,
+            "config": about["snapshot"]["config"],
+            "ranking": about["ranking"],
+            "passages": about["passages"],
+        },
         missing=missing,
         on_progress=on_progress,
     )

@@ -372,6 +372,8 @@ def test_eval_refuses_places_and_options_that_cannot_be(pincite: Any) -> None:
         (["--report", "set/report.html"], "would become a document"),
         (["--output", "nowhere/result.json"], "there is no folder nowhere"),
         (["--output", "."], "it is a folder"),
+        (["--runs"], "give --output too"),
+        (["--collection", "mine"], "give --server too"),
         (["--run", "a.run", "--answers"], "leave --server, --system, --answers and --diagnose out"),
         (["--server", "http://127.0.0.1:1", "--diagnose"], "leave --server out"),
         (["--server", "127.0.0.1:8000"], "--server takes a URL"),

@@ -27,6 +27,7 @@ from rag.evaluation.result import result_json
 from rag.evaluation.run import Plan, evaluate
 from rag.evaluation.systems import CollectionSystem
 from rag.ingest import Ingest
+from rag.rankings import settings_of
 from rag.retrieval import Ranking
 from rag.types import Turn
 
@@ -92,6 +93,16 @@ def test_a_server_has_the_figures_of_its_collection(served: SimpleNamespace) -> 
     assert {"Answer in highlights@3", "Highlight token IoU@3", "Declined, unanswerable"} <= set(measured)
     for name in ("model", "corpus_sha256", "questions_sha256", "questions", "not_found", "degraded"):
         assert there.manifest[name] == here.manifest[name]
+    assert there.manifest["settings"]["ranking"] is None
+
+
+def test_the_manifest_tells_which_ranking_was_asked(served: SimpleNamespace) -> None:
+    """Before and after tuning all else of it is the same."""
+    rankings = served.collection.rankings
+    version = rankings.add(settings_of(Ranking(fusion="reciprocal_rank")), {})
+    evaluation = evaluate_served(served.dataset, served.remote, "default", ["hybrid"], Plan("all", limit=1))
+    rankings.use(None)
+    assert evaluation.manifest["settings"]["ranking"] == version
 
 
 @pytest.mark.parametrize("mode", ["dense", "lexical", "hybrid"])

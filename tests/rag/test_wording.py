@@ -10,7 +10,7 @@ import pytest
 from index.terms import question_terms
 from rag.wording import Asked, Wording, inverse_frequencies
 
-EVEN = Asked(dict.fromkeys(("copper", "kettl", "harbour", "festiv"), 1.0))
+EVEN = Asked("copper kettle harbour festival", dict.fromkeys(("copper", "kettl", "harbour", "festiv"), 1.0))
 
 
 @pytest.mark.parametrize(
@@ -33,20 +33,35 @@ def test_words_count_by_number_nearness_and_order(text: str, expected: Sequence[
 
 def test_a_rare_word_counts_for_more() -> None:
     """By its inverse document frequency, over as many passages as there are."""
-    asked = Asked(inverse_frequencies({"common": 90, "rare": 1}, 100))
+    asked = Asked("common rare", inverse_frequencies({"common": 90, "rare": 1}, 100))
     assert asked.wording("rare", "en").coverage > 0.9 > 0.1 > asked.wording("common", "en").coverage > 0
 
 
 def test_a_word_is_read_in_the_language_of_its_passage() -> None:
     """Stems differ by language, and scripts without spaces go by pairs of characters."""
     (stem,) = question_terms("Häusern", ["de"])
-    assert Asked({stem: 1.0}).wording("Häuser", "de").coverage == 1 > Asked({stem: 1.0}).wording("Häuser", "en").coverage
-    assert Asked({"東京": 1.0, "京都": 1.0}).wording("東京都", "ja") == pytest.approx(Wording(1, 1, 1, 1))
+    asked = Asked("Häusern", {stem: 1.0})
+    assert asked.wording("Häuser", "de").coverage == 1
+    assert asked.wording("Häuser", "en").coverage == 0
+    assert Asked("東京都", {"東京": 1.0, "京都": 1.0}).wording("東京都", "ja") == pytest.approx(Wording(1, 1, 1, 1))
+
+
+def test_terms_of_other_languages_are_not_missed() -> None:
+    """A passage is held to the terms that the question has in its language, not to those of all."""
+    idf = dict.fromkeys(question_terms("the burning forests", ["de", "en"]), 1.0)
+    assert idf.keys() > set(question_terms("the burning forests", ["en"]))
+    assert Asked("the burning forests", idf).wording("Forests burn.", "en").coverage == 1
+
+
+def test_the_length_of_a_question_goes_by_its_terms() -> None:
+    """Nought for six of them, less for fewer; stop words are none."""
+    assert Asked("ash birch cedar elm fir and the hazel", {}).length == 0
+    assert Asked("ash", {}).length < 0 < Asked("ash birch cedar elm fir hazel lime maple oak", {}).length
 
 
 def test_a_question_without_terms_finds_nothing() -> None:
     """Nothing to weigh, nothing to divide by."""
-    assert Asked({}).wording("any words", None) == Wording()
+    assert Asked("the of", {}).wording("any words", None) == Wording()
 
 
 def test_every_part_stays_within_its_bounds() -> None:
@@ -56,8 +71,10 @@ def test_every_part_stays_within_its_bounds() -> None:
     maker = random.Random(seed)
     words = ["ba", "ke", "lo", "mi", "su", "ra", "ti"]
     for _ in range(300):
-        asked = Asked({word: maker.uniform(0.1, 5) for word in maker.sample(words, maker.randint(1, 5))})
-        found = asked.wording(" ".join(maker.choices([*words, "other"], k=maker.randint(0, 60))), "xx")
+        chosen = maker.sample(words, maker.randint(1, 5))
+        found = Asked(" ".join(chosen), {word: maker.uniform(0.1, 5) for word in chosen}).wording(
+            " ".join(maker.choices([*words, "other"], k=maker.randint(0, 60))), "xx"
+        )
         assert all(0 <= part <= 1 + 1e-12 for part in found)
         assert found.window <= found.coverage + 1e-12
         assert found.phrases <= found.pairs
