@@ -32,18 +32,18 @@ class Ranking:
     dense_weight: float = 0.5  # of the convex sum
     pool: int = 200  # hits taken from each leg
     read: int = 40  # passages of which the words are looked at
-    dense: float = 0.547
-    lexical: float = 0.077
-    coverage: float = 0.101
-    window: float = 0.165
-    pairs: float = 0.079
-    phrases: float = 0.031
-    dense_by_length: float = 0.01
-    lexical_by_length: float = 0.01
-    coverage_by_length: float = 0.01
-    window_by_length: float = 0.01
-    pairs_by_length: float = 0.01
-    phrases_by_length: float = 0.01
+    dense: float = 0.475
+    lexical: float = 0.112
+    coverage: float = 0.098
+    window: float = 0.148
+    pairs: float = 0.089
+    phrases: float = 0.078
+    dense_by_length: float = -0.018
+    lexical_by_length: float = 0.033
+    coverage_by_length: float = 0.015
+    window_by_length: float = 0.003
+    pairs_by_length: float = 0.025
+    phrases_by_length: float = 0.052
 
     @property
     def weights(self) -> tuple[float, ...]:
