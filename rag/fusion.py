@@ -7,12 +7,9 @@ from collections.abc import Mapping, Sequence
 from index.types import Hit
 from rag.wording import Wording
 
-SIGNALS = ("dense", "lexical", "coverage", "window", "pairs", "phrases")
+SIGNALS = ("dense", "lexical", "coverage", "window", "pairs")
 """What a passage that was read is scored by: its cosine similarity, −1 to 1 (0 where no vectors were compared), its
 BM25 over the greatest among the hits, 0 to 1, and its `Wording`."""
-
-BY_LENGTH = tuple(f"{signal}_by_length" for signal in SIGNALS)
-"""The same times the length of the question (`Asked.length`): what tells in a long one differs from a short one."""
 
 
 def convex(hits: Sequence[Hit], dense_weight: float) -> list[float]:
@@ -37,14 +34,13 @@ def reciprocal_rank(hits: Sequence[Hit], k: int = 60) -> list[float]:
     return [sum(1 / (k + rank) for rank in (hit.dense_rank, hit.lexical_rank) if rank is not None) for hit in hits]
 
 
-def signals(hits: Sequence[Hit], read: Mapping[int, Wording], length: float) -> list[tuple[float, ...]]:
-    """Return `SIGNALS` and `BY_LENGTH` of the hits at the places that were read, in the order of `read`."""
+def signals(hits: Sequence[Hit], read: Mapping[int, Wording]) -> list[tuple[float, ...]]:
+    """Return `SIGNALS` of the hits at the places that were read, in the order of `read`."""
     most = _most(hits)
-    rows = [
+    return [
         (hits[place].dense or 0.0, _scaled(hits[place].lexical or 0.0, 0.0, most), *wording)
         for place, wording in read.items()
     ]
-    return [(*row, *(length * value for value in row)) for row in rows]
 
 
 def linear(rows: Sequence[Sequence[float]], weights: Sequence[float]) -> list[float]:

@@ -23,39 +23,28 @@ class Ranking:
     """What decides the order of the first stage.
 
     Hits are first ordered by `convex`, and the best of them read. With `fusion` "linear" those are ordered by the sum
-    of `fusion.SIGNALS` and `fusion.BY_LENGTH`, each times its weight here; with "convex" and "reciprocal_rank" nothing
-    is read. The weights were fitted by benchmarks/fit_ranking.py; all else was chosen on the `dev` halves of the
-    evaluation.
+    of `fusion.SIGNALS`, each times its weight here; with "convex" and "reciprocal_rank" nothing is read. The weights
+    were fitted by benchmarks/fit_ranking.py; all else was chosen on the `dev` halves of the evaluation.
     """
 
     fusion: Literal["linear", "convex", "reciprocal_rank"] = "linear"
     dense_weight: float = 0.5  # of the convex sum
     pool: int = 200  # hits taken from each leg
     read: int = 40  # passages of which the words are looked at
-    dense: float = 0.475
-    lexical: float = 0.112
-    coverage: float = 0.098
-    window: float = 0.148
-    pairs: float = 0.089
-    phrases: float = 0.078
-    dense_by_length: float = -0.018
-    lexical_by_length: float = 0.033
-    coverage_by_length: float = 0.015
-    window_by_length: float = 0.003
-    pairs_by_length: float = 0.025
-    phrases_by_length: float = 0.052
+    dense: float = 0.504
+    lexical: float = 0.124
+    coverage: float = 0.103
+    window: float = 0.153
+    pairs: float = 0.116
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """The weight of each of `fusion.SIGNALS`, then of `fusion.BY_LENGTH`."""
-        return tuple(getattr(self, name) for name in WEIGHTS)
+        """The weight of each of `fusion.SIGNALS`."""
+        return tuple(getattr(self, name) for name in fusion.SIGNALS)
 
     def weighted(self, weights: Sequence[float]) -> Ranking:
         """Return the ranking with other weights, in the same order."""
-        return Ranking(**{**asdict(self), **dict(zip(WEIGHTS, weights, strict=True))})
-
-
-WEIGHTS = (*fusion.SIGNALS, *fusion.BY_LENGTH)
+        return Ranking(**{**asdict(self), **dict(zip(fusion.SIGNALS, weights, strict=True))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +63,6 @@ class Retrieved:
 class Looked:
     """The first hits, whose words were looked at: by their place among the hits, best first by the convex sum."""
 
-    length: float = 0.0  # of the question, see `Asked`
     words: Mapping[int, Wording] = field(default_factory=dict)
     passages: Mapping[int, StoredPassage] = field(default_factory=dict)
 
@@ -125,7 +113,7 @@ def _scored(
         scores = fusion.convex(hits, ranking.dense_weight)
         if ranking.fusion == "linear":
             looked = _look(query, found, scores, ranking.read, collection)
-            sums = fusion.linear(fusion.signals(hits, looked.words, looked.length), ranking.weights)
+            sums = fusion.linear(fusion.signals(hits, looked.words), ranking.weights)
             scores = fusion.below(scores, dict(zip(looked.words, sums, strict=True)))
     return looked, [round(score, 6) for score in scores]
 
@@ -142,7 +130,7 @@ def _look(query: str, found: Found, scores: Sequence[float], most: int, collecti
         else Wording()
         for place in first
     }
-    return Looked(asked.length, words, passages)
+    return Looked(words, passages)
 
 
 def _ranked(

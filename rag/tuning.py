@@ -20,11 +20,11 @@ from index.types import Hit, Json
 from rag import fusion
 from rag.encoding import Encoder
 from rag.errors import QuestionsTooFew
-from rag.evaluation.fitting import FOLDS, Floats, Form, Places, Pool, choose, cross_validated, ideal, ndcg
+from rag.evaluation.fitting import FOLDS, Floats, Form, Places, Pool, choose, cross_validated, discounted, ideal, ndcg
 from rag.evaluation.manifest import digest, made_by
 from rag.evaluation.statistics import shift_interval
 from rag.rankings import settings_of
-from rag.retrieval import WEIGHTS, Ranking, Retrieved, retrieve
+from rag.retrieval import Ranking, Retrieved, retrieve
 from rag.types import Question
 
 LEAST = 10  # questions to tune by
@@ -66,16 +66,15 @@ class Tuned:
 
 
 def features(found: Retrieved) -> Floats:
-    """Return what the hits that were read are scored by, shape (hits read, `WEIGHTS`), in the order of hits."""
+    """Return what the hits that were read are scored by, shape (hits read, `fusion.SIGNALS`), in the order of hits."""
     read = dict(sorted(found.looked.words.items()))
-    rows = fusion.signals(found.found.hits, read, found.looked.length)
-    return np.array(rows, dtype=np.float64).reshape(-1, len(WEIGHTS))
+    rows = fusion.signals(found.found.hits, read)
+    return np.array(rows, dtype=np.float64).reshape(-1, len(fusion.SIGNALS))
 
 
 def weighted(weights: Floats) -> Ranking:
-    """Return the ranking in which the signals count in the proportion of `weights`; those of `SIGNALS` add up to 1."""
-    whole = weights[: len(fusion.SIGNALS)].sum() or 1.0
-    return Ranking().weighted([round(float(weight), _DECIMALS) for weight in weights / whole])
+    """Return the ranking in which the signals count in the proportion of `weights`."""
+    return Ranking().weighted([round(float(weight), _DECIMALS) for weight in weights / weights.sum()])
 
 
 RANKS: Mapping[Ranking, Callable[[Sequence[Hit]], Sequence[float]]] = {
@@ -120,7 +119,8 @@ def forms(
 ) -> Sequence[Form]:
     """Ask every question, and return the ways to score what was found: by weights, then those of `RANKS`.
 
-    By weights only the hits that were read are candidates. The labels have to hold in the collection.
+    By weights only the hits that were read are candidates; the others stay below them. The labels have to hold in the
+    collection.
     """
     linear, ranks = Form(np.array(Ranking().weights), []), [Form(np.ones(1), []) for _ in RANKS]
     for place, one in enumerate(judged):
@@ -130,7 +130,7 @@ def forms(
         units, gains = _graded(one, hits, collection)
         best = ideal([*one.relevant.values()] or [1.0] * max(1, int(gains.sum())))
         read = [hits[at] for at in sorted(found.looked.words)]
-        linear.pools.append(Pool(features(found), *_graded(one, read, collection), best))
+        linear.pools.append(Pool(features(found), *_graded(one, read, collection), best, _unread(one, found)))
         for form, score in zip(ranks, RANKS.values(), strict=True):
             form.pools.append(Pool(np.array(score(hits)).reshape(-1, 1), units, gains, best))
     return [linear, *ranks]
@@ -194,6 +194,18 @@ def _graded(one: Labelled, hits: Sequence[Hit], collection: Collection) -> tuple
     places = {document: place for place, document in enumerate(documents)}
     units = np.array([places[hit.ref.document_id] for hit in hits], dtype=np.int64)
     return units, np.array([float(one.relevant.get(document, 0)) for document in documents])
+
+
+def _unread(one: Labelled, found: Retrieved) -> float:
+    """Return the discounted gain of the documents of which no hit was read: they stand below, in the convex order.
+
+    Where passages are judged it is 0: more than ten are read.
+    """
+    hits, scores = found.found.hits, fusion.convex(found.found.hits, Ranking().dense_weight)
+    order = sorted(range(len(hits)), key=lambda at: -round(scores[at], 6))
+    read = {hits[at].ref.document_id for at in found.looked.words}
+    left = [name for name in dict.fromkeys(hits[at].ref.document_id for at in order) if name not in read]
+    return discounted([float(one.relevant.get(name, 0)) for name in left], after=len(read))
 
 
 def _answering(spans: Sequence[Span], hits: Sequence[Hit], collection: Collection) -> set[str]:

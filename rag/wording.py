@@ -28,7 +28,6 @@ class Wording(NamedTuple):
     coverage: float = 0.0  # share of the terms that occur
     window: float = 0.0  # the same within the best stretch of 24 terms
     pairs: float = 0.0  # share of the neighbours in the question that follow each other, at most two terms between
-    phrases: float = 0.0  # the same with nothing between
 
 
 class Asked:
@@ -38,11 +37,6 @@ class Asked:
         """`idf` has the inverse document frequency, above 0, of each term that `query` has in any language."""
         self._query, self._idf = query, idf
         self._by_language: dict[str | None, _Terms] = {}
-
-    @property
-    def length(self) -> float:
-        """How long the question is: the logarithm of one more than its English terms, less that of one with six."""
-        return math.log((1 + len(set(question_terms(self._query, [None])))) / 7)
 
     def wording(self, text: str, language: str | None) -> Wording:
         """Measure a passage, given with all the words that it is found by, in its language."""
@@ -70,12 +64,10 @@ class _Terms:
         found = self._found(text)
         if not found:
             return Wording()
-        pairs, phrases = self._ordered(found)
         return Wording(
             self._share({place for _, place in found}, self._weights, self._whole),
             self._window(found),
-            self._share(pairs, self._pairs, self._all_pairs),
-            self._share(phrases, self._pairs, self._all_pairs),
+            self._share(self._followed(found), self._pairs, self._all_pairs),
         )
 
     def _found(self, text: str) -> list[tuple[int, int]]:
@@ -106,18 +98,16 @@ class _Terms:
             most = max(most, held)
         return most / self._whole
 
-    def _ordered(self, found: Sequence[tuple[int, int]]) -> tuple[set[int], set[int]]:
-        """Return which neighbours of the question, named by the first one's place, follow near and at once."""
-        near, at_once = set(), set()
+    def _followed(self, found: Sequence[tuple[int, int]]) -> set[int]:
+        """Return which neighbours of the question, named by the first one's place, follow each other nearly."""
+        near = set()
         for number, (position, place) in enumerate(found):
             for later, other in found[number + 1 : number + 6]:
                 if later - position > _NEAR:
                     break
                 if other == place + 1:
                     near.add(place)
-                    if later - position == 1:
-                        at_once.add(place)
-        return near, at_once
+        return near
 
     @staticmethod
     def _share(places: set[int], weights: Sequence[float], whole: float) -> float:

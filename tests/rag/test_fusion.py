@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from index.types import Hit, PassageRef
-from rag.fusion import BY_LENGTH, SIGNALS, below, convex, linear, reciprocal_rank, signals
+from rag.fusion import SIGNALS, below, convex, linear, reciprocal_rank, signals
 from rag.retrieval import Ranking
 from rag.wording import Wording
 
@@ -49,8 +49,7 @@ def test_what_was_read_comes_before_the_rest() -> None:
 
 def test_signals_are_in_the_order_of_their_names() -> None:
     """Cosine as it is, BM25 over the greatest, then the words; a sum by weights makes the score."""
-    rows = signals([hit(0.2, 8.0), hit(0.6, 4.0), hit(0.4, None)], {1: Wording(0.5, 0.25, 0.125, 0.0), 2: Wording()}, 2)
-    assert rows[0] == (0.6, 0.5, 0.5, 0.25, 0.125, 0.0, 1.2, 1.0, 1.0, 0.5, 0.25, 0.0)
-    assert rows[1] == (0.4, 0.0, 0.0, 0.0, 0.0, 0.0, 0.8, 0.0, 0.0, 0.0, 0.0, 0.0)
-    assert len(SIGNALS) + len(BY_LENGTH) == len(rows[0]) == len(Ranking().weights)
-    assert linear(rows, (1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1)) == pytest.approx([2.6, 0.4])
+    rows = signals([hit(0.2, 8.0), hit(0.6, 4.0), hit(0.4, None)], {1: Wording(0.5, 0.25, 0.125), 2: Wording()})
+    assert rows == [(0.6, 0.5, 0.5, 0.25, 0.125), (0.4, 0.0, 0.0, 0.0, 0.0)]
+    assert len(SIGNALS) == len(rows[0]) == len(Ranking().weights)
+    assert linear(rows, (1, 2, 0, 4, 0)) == pytest.approx([2.6, 0.4])
