@@ -30,7 +30,8 @@ def prepare(job: Mapping[str, Any]) -> Callable[[], Built]:
 
         def ask(question: str) -> list[int]:
             vector = model.encode(question, show_progress_bar=False)
-            found = table.search(query_type="hybrid").vector(vector).text(question).limit(limit).to_list()
+            words = question.replace('"', " ")  # its index as it comes refuses phrases, and quotes make one
+            found = table.search(query_type="hybrid").vector(vector).text(words).limit(limit).to_list()
             return [row["place"] for row in found]
 
         return Built(ask)
