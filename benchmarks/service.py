@@ -34,7 +34,7 @@ class Service:
 
     def __init__(self, data: Path, code: Path | None = None) -> None:
         """Start the server over `data` on a free port and wait until it answers; `code` is another checkout to run."""
-        program = [str(SCRIPT)] if code is None else [sys.executable, "-c", "from api.cli import main; main()"]
+        program = [str(SCRIPT)] if code is None else [sys.executable, "-P", "-c", "from api.cli import main; main()"]
         command = [*program, "--data", str(data), "serve", "--port", "0"]
         quiet = {**os.environ, "PINCITE_LOG_LEVEL": "warning"}  # a line a request would bury what is told here
         quiet |= {} if code is None else {"PYTHONPATH": str(code)}

@@ -57,7 +57,7 @@ class _Terms:
         self._whole = math.fsum(self._weights) or 1.0
         self._pairs = [min(first, second) for first, second in pairwise(self._weights)]
         self._all_pairs = math.fsum(self._pairs) or 1.0
-        self._words: dict[str, Sequence[int]] = {}
+        self._words: dict[str, int | list[int]] = {}
 
     def wording(self, text: str) -> Wording:
         """Measure a passage."""
@@ -72,15 +72,26 @@ class _Terms:
 
     def _found(self, text: str) -> list[tuple[int, int]]:
         """Return (position in the text, place in the question) of every term that the question has, in order."""
-        found = []
+        found: list[tuple[int, int]] = []
         position = 0
+        known = self._words
         for word in WORD.findall(text):
-            places = self._words.get(word)
+            places = known.get(word)
             if places is None:
-                places = self._words[word] = [self._places.get(term, -1) for term in terms_of(word, self._language)]
-            found += [(position + at, place) for at, place in enumerate(places) if place >= 0]
-            position += len(places)
+                places = known[word] = self._looked_up(word)
+            if isinstance(places, int):  # by far the most
+                position += places
+            else:
+                found += [(position + at, place) for at, place in enumerate(places) if place >= 0]
+                position += len(places)
         return found
+
+    def _looked_up(self, word: str) -> int | list[int]:
+        """Return the place in the question of each term of a word, −1 for none; only how many there are if all are."""
+        terms = terms_of(word, self._language)
+        if self._places.keys().isdisjoint(terms):
+            return len(terms)
+        return [self._places.get(term, -1) for term in terms]
 
     def _window(self, found: Sequence[tuple[int, int]]) -> float:
         """Return the greatest share of the terms within a stretch."""
