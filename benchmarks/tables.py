@@ -60,8 +60,8 @@ def standing(results: Mapping[str, Values], one: str, outside: Sequence[str] = O
 
 
 def mean(values: Mapping[str, float]) -> float:
-    """Return the mean over questions."""
-    return sum(values.values()) / len(values)
+    """Return the mean over questions, NaN without any."""
+    return sum(values.values()) / len(values) if values else float("nan")
 
 
 def effect(judged: Mapping[str, Mapping[str, Mapping[str, float]]], one: str, other: str) -> Effect:

@@ -195,15 +195,19 @@ def test_whoever_listens_can_end_it(own: Any) -> None:
 def test_the_default_is_judged_by_all_that_it_finds(new_shelf: Callable[..., Any]) -> None:
     """A document of which no passage was read has its place below those that were, as in a search."""
     shelf, maker = new_shelf(), random.Random(5)
-    for number in range(6):
-        words = (" ".join(maker.choices(WORDS, k=120)).capitalize() + "." for _ in range(60))
-        shelf.add(**{f"long{number}": "\n\n".join(words)})
-    labels = [Labelled(Question(query), {f"long{maker.randrange(6)}": 1}) for query in queries(20)]
+    common, other = WORDS[:8], WORDS[8:]
+    paragraphs = (" ".join(maker.choices(common, k=120)).capitalize() + "." for _ in range(60))
+    shelf.add(long="\n\n".join(paragraphs))  # whose passages are all that is read
+    shelf.add(**{f"short{one}": " ".join([maker.choice(common), *maker.choices(other, k=40)]) for one in range(5)})
+    labels = [
+        Labelled(Question(" ".join(maker.sample(common, 4))), {f"short{maker.randrange(5)}": 1}) for _ in range(20)
+    ]
     gains = []
     for one in labels:
         found = retrieve(one.question, shelf.collection, shelf.encoder, Ranking(), 1000)
         order = list(dict.fromkeys(passage.stored.document.id for passage in found.passages))
         (wanted,) = one.relevant
         gains.append(1 / np.log2(order.index(wanted) + 2) if wanted in order[:10] else 0.0)
+    assert np.mean(gains) > 0.2
     tuned = tune(labels, shelf.collection, shelf.encoder, dry_run=True)
     assert tuned.figures["default"] == pytest.approx(np.mean(gains), abs=5e-4)
