@@ -57,9 +57,10 @@ def choose_ranking(pincite: Pincite, collection: str, version: int | None) -> Ra
 
 
 def _labelled(sent: LabelledIn) -> Labelled:
-    from rag.tuning import Labelled, Span
+    from rag.evaluation.questions import AnswerSpan
+    from rag.tuning import Labelled
 
-    spans = [Span(one.document_id, one.start_char, one.end_char, one.text) for one in sent.answer_spans]
+    spans = [AnswerSpan(one.document_id, one.start_char, one.end_char, one.text) for one in sent.answer_spans]
     history = tuple(Turn(turn.role, turn.content) for turn in sent.history)
     asked = Question(sent.query, filter=sent.filter.root if sent.filter else None, history=history)
     return Labelled(asked, dict(sent.relevant), spans)

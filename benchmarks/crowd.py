@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from plain import Legs, Passages
-from quality import ROOT, Options, evaluated, folders, of_collection, plain_systems, progress, vectors_of
+from quality import ROOT, Options, asking, evaluated, folders, of_collection, plain_systems, progress, vectors_of
 from reporting import machine, rows_of, say
 from tables import MEASURES, Values, estimates, headline, markdown, mean, print_measure, print_standing, standing
 
@@ -61,18 +61,13 @@ def main() -> None:
 
 def parsed() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", type=Path, required=True, help="the folder that holds the evaluation sets")
+    parser = asking(__doc__)
     parser.add_argument("--text", type=Path, required=True, help="a folder of further corpora that nothing asks about")
-    parser.add_argument("--only", nargs="+", help="names of sets to ask (default: all)")
-    parser.add_argument("--split", choices=("dev", "test", "all"), default="test")
     parser.add_argument("--limit", type=int, help="questions drawn of each set (default: all)")
-    parser.add_argument("--work", type=Path, required=True, help="the folder that keeps vectors and collections")
     parser.add_argument(
         "--data", type=Path, help="a data folder whose collection `default` is the crowd, or becomes it"
     )
     parser.add_argument("--small", type=Path, required=True, help="what quality.py --json wrote: *.per_query.json")
-    parser.add_argument("--json", type=Path, help="write the result here, values of each question beside it")
     return parser.parse_args()
 
 

@@ -26,7 +26,7 @@ from rag.evaluation.cache import cached_collection
 from rag.evaluation.datasets import Dataset, read_dataset
 from rag.evaluation.fitting import Floats, Form, Pool, fit, ndcg
 from rag.retrieval import Ranking
-from rag.tuning import RANKS, Labelled, Span, forms, weighted
+from rag.tuning import RANKS, Labelled, forms, weighted
 from rag.types import Question
 
 LONG = ("covidqa", "wice")  # sets of long documents, where what is judged is the passage
@@ -105,7 +105,7 @@ def labelled(dataset: Dataset) -> Sequence[Labelled]:
         Labelled(
             Question(question.text, history=question.history),
             {} if dataset.name in LONG else dataset.judgements[question.id],
-            [Span(one.document_id, one.start, one.end, one.text) for one in question.spans if dataset.name in LONG],
+            question.spans if dataset.name in LONG else (),
         )
         for question in dataset.questions
         if (question.split == "dev" or "dev" not in halves) and dataset.judgements.get(question.id)

@@ -71,12 +71,8 @@ def main() -> None:
 
 def parsed() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", type=Path, required=True, help="the folder that holds the evaluation sets")
-    parser.add_argument("--only", nargs="+", help="names of sets to ask, `seeds` among them (default: all)")
-    parser.add_argument("--split", choices=("dev", "test", "all"), default="test")
+    parser = asking(__doc__)
     parser.add_argument("--limit", type=int, help="questions drawn of each set (default: all)")
-    parser.add_argument("--work", type=Path, required=True, help="the folder that keeps vectors and collections")
     parser.add_argument("--without-ours", action="store_true", help="ask the plain recipe only")
     parser.add_argument("--legs", action="store_true", help="ask each of our legs alone, too")
     parser.add_argument(
@@ -90,8 +86,18 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--outside", nargs="*", default=OUTSIDE, help="sets that the mean leaves out")
     parser.add_argument("--choose-weight", action="store_true", help="try the plain convex weights on `dev`, no more")
     parser.add_argument("--model", help="a model folder or cached name (default: the one that is installed)")
-    parser.add_argument("--json", type=Path, help="write the result here, values of each question beside it")
     return parser.parse_args()
+
+
+def asking(description: str | None) -> argparse.ArgumentParser:
+    """Return a command line that says which sets are asked, and where what takes long and what is found is kept."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", type=Path, required=True, help="the folder that holds the evaluation sets")
+    parser.add_argument("--only", nargs="+", help="names of sets to ask, `seeds` among them (default: all)")
+    parser.add_argument("--split", choices=("dev", "test", "all"), default="test")
+    parser.add_argument("--work", type=Path, required=True, help="the folder that keeps vectors and collections")
+    parser.add_argument("--json", type=Path, help="write the result here, values of each question with it")
+    return parser
 
 
 def variants(options: argparse.Namespace) -> dict[str, tuple[Mode, Ranking]]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
-from index.terms import analyze, question_terms
+from index.terms import analyze
 from rag.types import Ranked, Span
-from rag.wording import WORD, inverse_frequencies, terms_of
+from rag.wording import WORD, asked_terms, inverse_frequencies, terms_of
 
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DATE = re.compile(
@@ -76,7 +76,7 @@ class Words:
 
     def asked(self, language: str | None) -> Mapping[str, float]:
         """Return the terms to look for in a text of this language, without its stop words, each with its weight."""
-        return {term: self.idf[term] for term in _asked(self.query, language) if term in self.idf}
+        return {term: self.idf[term] for term in asked_terms(self.query, language) if term in self.idf}
 
     def telling(self, language: str | None) -> Mapping[str, float]:
         """Return those that an answer should hold: without words that only ask, unless there are no others."""
@@ -200,8 +200,3 @@ def _trimmed(text: str, span: Span) -> Span:
 @cache
 def _asking() -> frozenset[str]:
     return frozenset(term for word in _ASKING.split() for term in analyze(word, "en"))
-
-
-@lru_cache(maxsize=1_024)
-def _asked(query: str, language: str | None) -> tuple[str, ...]:
-    return tuple(sorted(set(question_terms(query, [language]))))

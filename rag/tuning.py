@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 
 import numpy as np
@@ -22,6 +22,7 @@ from rag.encoding import Encoder
 from rag.errors import QuestionsTooFew
 from rag.evaluation.fitting import FOLDS, Floats, Form, Places, Pool, choose, cross_validated, discounted, ideal, ndcg
 from rag.evaluation.manifest import digest, made_by
+from rag.evaluation.questions import AnswerSpan
 from rag.evaluation.statistics import shift_interval
 from rag.rankings import settings_of
 from rag.retrieval import Ranking, Retrieved, retrieve
@@ -34,22 +35,12 @@ SHARES = (0.3, 0.5, 0.7)  # of the dense leg in the convex sums that are tried
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """A place that answers: code points `start` to `end` (exclusive) of the document's stored text, and its text."""
-
-    document_id: str
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Labelled:
     """A question and what is right: the places that answer it, or where there are none, grades of documents by id."""
 
     question: Question
     relevant: Mapping[str, int]
-    spans: Sequence[Span] = ()
+    spans: Sequence[AnswerSpan] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +157,8 @@ def _judged(questions: Iterable[Labelled], collection: Collection) -> tuple[list
     kept, left_out = [], Counter({"unlabelled": 0, "not_in_collection": 0})
     for one in questions:
         labels = {document: grade for document, grade in one.relevant.items() if grade > 0}
-        spans = [span for span in one.spans if text(span.document_id)[span.start : span.end] == span.text != ""]
+        held = (span for span in one.spans if text(span.document_id)[span.start : span.end] == span.text != "")
+        spans = [replace(span, place=None) for span in held]  # where it was read is nothing to be fitted to
         present = {} if spans else {name: labels[name] for name in collection.files.known([*labels])}
         if spans or present:
             kept.append(Labelled(one.question, present, spans))
@@ -208,7 +200,7 @@ def _unread(one: Labelled, found: Retrieved) -> float:
     return discounted([float(one.relevant.get(name, 0)) for name in left], after=len(read))
 
 
-def _answering(spans: Sequence[Span], hits: Sequence[Hit], collection: Collection) -> set[str]:
+def _answering(spans: Sequence[AnswerSpan], hits: Sequence[Hit], collection: Collection) -> set[str]:
     """Return the ids of the passages among the hits that overlap a span."""
     documents = {span.document_id for span in spans}
     stored = collection.passages([hit.ref for hit in hits if hit.ref.document_id in documents])

@@ -42,7 +42,7 @@ class Asked:
         """Measure a passage, given with all the words that it is found by, in its language."""
         terms = self._by_language.get(language)
         if terms is None:
-            known = [term for term in dict.fromkeys(question_terms(self._query, [language])) if term in self._idf]
+            known = [term for term in asked_terms(self._query, language) if term in self._idf]
             terms = self._by_language[language] = _Terms({term: self._idf[term] for term in known}, language)
         return terms.wording(text)
 
@@ -131,6 +131,12 @@ def inverse_frequencies(document_frequencies: Mapping[str, int], passages: int) 
         term: math.log(1 + (passages - min(count, passages) + 0.5) / (count + 0.5))
         for term, count in document_frequencies.items()
     }
+
+
+@lru_cache(maxsize=1_024)
+def asked_terms(query: str, language: str | None) -> tuple[str, ...]:
+    """Return the terms of a question to look for in texts of `language`, each once, in the order of the question."""
+    return tuple(dict.fromkeys(question_terms(query, [language])))
 
 
 @lru_cache(maxsize=65_536)

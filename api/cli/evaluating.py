@@ -92,18 +92,7 @@ def _evaluate_here(
     shown = _shown(progress, bar)
     with cached_collection(dataset, settings.data / "evaluation", encoder, on_progress=shown) as collection:
         progress.reset(bar, description="questions asked")
-        evaluation = evaluate(
-            dataset,
-            collection,
-            encoder,
-            systems=systems,
-            split=plan.split,
-            limit=plan.limit,
-            seed=plan.seed,
-            answers=plan.answers,
-            slice_by=plan.slice_by,
-            on_progress=shown,
-        )
+        evaluation = evaluate(dataset, collection, encoder, plan, systems=systems, on_progress=shown)
         if diagnosed:
             progress.reset(bar, description="questions diagnosed")
             found = diagnose(dataset, collection, encoder, plan, on_progress=shown)

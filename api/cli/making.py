@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rag.evaluation.making import Made, Source
 
 questions = typer.Typer(help="Make questions for `pincite eval`.", no_args_is_help=True)
-_DESCRIBED = ("source", "published", "uri", "language")
 
 
 @questions.callback()
@@ -54,14 +53,12 @@ def make(
 
 def _stored(context: typer.Context, collection: str) -> Iterator[Source]:
     """Yield the documents of a collection with their texts."""
-    from rag.evaluation.making import Source
+    from rag.evaluation.making import source_of
 
     with service(context) as at_work:
         for listed in at_work.documents(collection):
-            one: dict[str, Any] = at_work.document(collection, listed["id"])
-            described = {name: one[name] for name in _DESCRIBED if one[name] is not None}
-            fields = {**one["metadata"], **described}
-            yield Source(one["id"], one["title"] or "", one["text"], one["language"], fields)
+            one = at_work.document(collection, listed["id"])
+            yield source_of(one["id"], one["title"], one["text"], one, one["metadata"])
 
 
 def _show(made: Made, output: Path) -> None:

@@ -32,9 +32,8 @@ def evaluate_served(
     Raises Refused where it cannot be asked, or holds no judged document at all; those that it lacks are told.
     """
     stored = {one["id"] for one in server.documents(collection)}
-    judged = sorted({document for grades in dataset.judgements.values() for document in grades})
-    missing = [document for document in judged if document not in stored]
-    if judged and len(missing) == len(judged):
+    missing = [document for document in dataset.judged if document not in stored]
+    if missing and len(missing) == len(dataset.judged):
         raise Refused(
             f"The collection {collection!r} holds no document that is judged: `pincite ingest` the corpus first."
         )
@@ -65,9 +64,9 @@ class ServedSystem:
 
     def search(self, questions: Sequence[DatasetQuestion], depth: int) -> Sequence[Sequence[AnswerPassage]]:
         """Return per question at most `depth` passages; those without history and filter are sent together."""
-        alone = [question for question in questions if _with(question)]
-        together = [question for question in questions if not _with(question)]
-        found = {one.id: self._searched({"query": one.text, **_with(one)}, depth)[0] for one in alone}
+        alone = [question for question in questions if talk_and_filter(question)]
+        together = [question for question in questions if not talk_and_filter(question)]
+        found = {one.id: self._searched({"query": one.text, **talk_and_filter(one)}, depth)[0] for one in alone}
         if together:
             results = self._searched({"queries": [question.text for question in together]}, depth)
             found |= {question.id: one for question, one in zip(together, results, strict=True)}
@@ -75,7 +74,7 @@ class ServedSystem:
 
     def ask(self, question: DatasetQuestion) -> Answer:
         """Return the answer, with as many passages as the server gives unless told otherwise."""
-        answer = self._server.ask(self._body({"query": question.text, **_with(question)}))
+        answer = self._server.ask(self._body({"query": question.text, **talk_and_filter(question)}))
         self.degraded.update(answer["degraded"])
         reason = answer["reason"]
         return Answer(
@@ -110,8 +109,8 @@ class ServedSystem:
         return {"collection": self._collection, "mode": self._mode, **asked}
 
 
-def _with(question: DatasetQuestion) -> Found:
-    """Return what makes a question more than its words, nothing where it is no more."""
+def talk_and_filter(question: DatasetQuestion) -> Found:
+    """Return what makes a question more than its words, as a request has it; nothing where it is no more."""
     turns = [{"role": turn.role, "content": turn.content} for turn in question.history]
     more = {"history": turns, "filter": question.filter}
     return {name: value for name, value in more.items() if value}

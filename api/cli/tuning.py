@@ -97,10 +97,11 @@ def _named(question: DatasetQuestion) -> Mapping[str, int]:
 
 
 def _sent(question: DatasetQuestion, grades: Mapping[str, int]) -> Mapping[str, Any]:
+    from api.cli.served import talk_and_filter
+
     return {
         "query": question.text,
-        "history": [{"role": turn.role, "content": turn.content} for turn in question.history],
-        "filter": question.filter,
+        **talk_and_filter(question),
         "relevant": {document: grade for document, grade in grades.items() if grade > 0},
         "answer_spans": [
             {"document_id": span.document_id, "start_char": span.start, "end_char": span.end, "text": span.text}

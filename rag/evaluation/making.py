@@ -41,6 +41,7 @@ DROPPED: Mapping[str, str] = {
 }
 """Per reason to drop a question what it means."""
 
+_DESCRIBED = ("source", "published", "uri", "language")  # what else a row of a corpus says of its document
 _WORD = re.compile(r"\w+")
 _MARKS = re.compile(r"^[\s\-*•>#|+]+|[\s|]+$")
 
@@ -105,11 +106,17 @@ def read_documents(path: Path) -> Iterator[Source]:
         raise DatasetInvalid(f"{path}: no document with text; give a folder of documents or an evaluation set")
 
 
+def source_of(
+    name: str, title: str | None, text: str, told: Mapping[str, Json], metadata: Mapping[str, Json]
+) -> Source:
+    """Return a document as a row of a corpus; of `told` the fields that a row has for them go into its metadata."""
+    described = {key: told[key] for key in _DESCRIBED if told[key] is not None}
+    return Source(name, title or "", text, told["language"], {**metadata, **described})
+
+
 def _source(loaded: LoadedDocument, name: str) -> Source:
-    described = {"source": loaded.source, "published": loaded.published, "uri": loaded.uri, "language": loaded.language}
-    known = {key: value for key, value in described.items() if value is not None}
     text = loaded.text[loaded.body.start : loaded.body.end] if loaded.body else loaded.text
-    return Source(name, loaded.title or "", text, loaded.language, {**loaded.metadata, **known})
+    return source_of(name, loaded.title, text, {key: getattr(loaded, key) for key in _DESCRIBED}, loaded.metadata)
 
 
 def make(documents: Iterable[Source], *, limit: int, seed: int) -> Made:

@@ -23,7 +23,7 @@ class AnswerSpan:
     start: int
     end: int
     text: str
-    place: Place
+    place: Place | None = None  # in a file of questions
 
 
 @dataclass(frozen=True, slots=True)

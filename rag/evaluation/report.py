@@ -24,6 +24,7 @@ from rag.evaluation.statistics import Estimate
 
 _FEW = 100  # questions, below which an interval is wide and a report says so
 _LISTED = 200  # questions in the table of questions
+_PARTS = ("palette.css", "report.css", "report.js")
 
 
 def report(evaluation: Evaluation, dataset: Dataset) -> str:
@@ -31,7 +32,8 @@ def report(evaluation: Evaluation, dataset: Dataset) -> str:
 
     Texts of documents that no system showed are read from the dataset's corpus once more.
     """
-    style, script = (files(__package__).joinpath(name).read_text("utf-8") for name in ("report.css", "report.js"))
+    palette, own, script = (files(__package__).joinpath(name).read_text("utf-8") for name in _PARTS)
+    style = f"{palette}\n{own}"
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'"
     title = f"{dataset.name}: how good are the answers?"
     sections = [section for section in _sections(evaluation, dataset) if section is not None]

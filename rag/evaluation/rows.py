@@ -25,6 +25,13 @@ class Place:
         """Return the error to raise about this line."""
         return DatasetInvalid(f"{self.path}:{self.line}: {message}")
 
+    def grade(self, raw: str) -> int:
+        """Return how relevant `raw` says that a document is; raises DatasetInvalid unless it is a whole number."""
+        try:
+            return int(raw)
+        except ValueError as error:
+            raise self.problem(f"the score {raw!r} is not a whole number") from error
+
     def document_id(self, raw: str) -> str:
         """Return the document id of `raw` as ingestion makes it; raises DatasetInvalid for a name that has none."""
         try:

@@ -32,7 +32,12 @@ _TIMED = 50  # questions that are searched once more, alone, to see how long one
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to ask: which questions, how deep, whether to ask for answers too, and what to slice by."""
+    """How to ask.
+
+    `split` is `dev`, `test` or `all`; `limit` draws that many questions by `seed`; `depth` is how many passages a
+    search returns, at most 1,000. With `answers` every question is also asked as a user would, which shows what is
+    declined and highlighted, and takes longer. `slice_by` names fields of the questions' metadata.
+    """
 
     split: str = "test"
     limit: int | None = None
@@ -50,44 +55,27 @@ def evaluate(
     dataset: Dataset,
     collection: Collection,
     encoder: Encoder,
+    plan: Plan,
     *,
     systems: Sequence[Mode] = ("dense", "lexical", "hybrid"),
-    split: str | None = None,
-    limit: int | None = None,
-    seed: int = 0,
-    answers: bool = False,
-    slice_by: Sequence[str] = (),
-    depth: int = DEPTH,
     ranking: Ranking | None = None,
     on_progress: Progress = no_progress,
 ) -> Evaluation:
     """Ask `collection`, which holds the corpus of `dataset`, in every mode of `systems`.
 
-    `split` is `dev`, `test` or `all`, by default what `default_split` says; `limit` draws that many questions by
-    `seed`. With `answers` every question is also asked as a user would, which shows what is declined and highlighted,
-    and takes longer. `slice_by` names fields of the questions' metadata; `depth` is how many passages a search
-    returns, at most 1,000.
     Raises DatasetInvalid where no question is left to ask.
     """
-    plan = Plan(split or default_split(dataset), limit, seed, depth, answers, tuple(slice_by))
     used = ranking or Ranking()
     named: dict[str, System] = {mode: CollectionSystem(collection, encoder, mode, used) for mode in systems}
-    missing = _missing(dataset, collection)
     return evaluate_systems(
         dataset,
         named,
         plan,
         model=encoder.fingerprint,
         settings={"ranking": asdict(used), "passages": collection.info().passages},
-        missing=missing,
+        missing=sorted(set(dataset.judged) - set(collection.files.known(dataset.judged))),
         on_progress=on_progress,
     )
-
-
-def _missing(dataset: Dataset, collection: Collection) -> Sequence[str]:
-    """Return the ids of judged documents that the collection does not hold: they count as not found."""
-    judged = sorted({document for grades in dataset.judgements.values() for document in grades})
-    return sorted(set(judged) - set(collection.files.known(judged)))
 
 
 def evaluate_systems(

@@ -95,10 +95,10 @@ def write_qrels(path: Path, judgements: Mapping[str, Mapping[str, int]]) -> None
     path.write_text("".join(lines), encoding="utf-8")
 
 
-def qrels_rows(path: Path) -> Iterator[tuple[Place, str, str, str]]:
-    """Yield place, query id, document id and grade, unread, of each line; raises DatasetInvalid for a bad one."""
+def qrels_rows(path: Path) -> Iterator[tuple[Place, str, str, int]]:
+    """Yield place, query id, document id and grade of each line; raises DatasetInvalid for a bad one."""
     for place, text in numbered_lines(path):
         fields = text.split()
         if len(fields) != 4:
             raise place.problem(f"{len(fields)} fields where four are due: query-id 0 document-id grade")
-        yield place, fields[0], fields[2], fields[3]
+        yield place, fields[0], fields[2], place.grade(fields[3])

@@ -80,7 +80,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace
 
 def test_a_server_has_the_figures_of_its_collection(served: SimpleNamespace) -> None:
     """Measures, intervals and rankings of every mode are the same, answers, highlights and citations included."""
-    here = evaluate(served.dataset, served.collection, served.encoder, answers=True)
+    here = evaluate(served.dataset, served.collection, served.encoder, Plan("all", answers=True))
     there = evaluate_served(
         served.dataset, served.remote, "default", ["dense", "lexical", "hybrid"], Plan("all", answers=True)
     )
@@ -172,7 +172,7 @@ def test_the_command_asks_a_server(pincite: Any, served: SimpleNamespace) -> Non
     folder = folder_of_metals(pincite.folder / "metals")
     ran = pincite("eval", folder, "--server", served.url, "--system", "lexical", "--report", "report.html", "--json")
     assert ran.returncode == 0, ran.stderr
-    here = evaluate(served.dataset, served.collection, served.encoder, systems=["lexical"])
+    here = evaluate(served.dataset, served.collection, served.encoder, Plan("all"), systems=["lexical"])
     assert json.loads(ran.stdout)["systems"] == result_json(here)["systems"]
     assert "On gold" in (pincite.folder / "report.html").read_text("utf-8")
     assert not pincite.data.exists()

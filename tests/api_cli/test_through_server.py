@@ -12,6 +12,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -105,7 +106,11 @@ def test_watching_through_a_server_ends_cleanly(pincite: Any, server: Server) ->
     pincite.write({"f/a.txt": "The bridge carries trams."})
     command = [SCRIPT, "ingest", "f", "--watch"]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=pincite.folder, env=pincite.environment, text=True, **streams) as watching:
+    with (
+        subprocess.Popen(command, cwd=pincite.folder, env=pincite.environment, text=True, **streams) as watching,
+        ExitStack() as stack,
+    ):
+        stack.callback(watching.kill)  # or a failure would wait for it for ever
         lines: Queue[str] = Queue()
         threading.Thread(target=lambda: [lines.put(line) for line in watching.stdout or ()], daemon=True).start()
         assert watching.stderr is not None

@@ -11,9 +11,10 @@ import pytest
 
 from rag import ask as asking
 from rag.errors import QuestionsTooFew
+from rag.evaluation.questions import AnswerSpan as Span
 from rag.rankings import settings_of, understood
 from rag.retrieval import Ranking, retrieve
-from rag.tuning import RANKS, Labelled, Span, features, tune, weighted
+from rag.tuning import RANKS, Labelled, features, tune, weighted
 from rag.types import Question, Turn
 
 WORDS = [

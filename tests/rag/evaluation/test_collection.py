@@ -13,7 +13,7 @@ from rag.encoding import HashingEncoder
 from rag.evaluation.cache import cache_key, cached_collection
 from rag.evaluation.datasets import read_dataset
 from rag.evaluation.result import result_json
-from rag.evaluation.run import evaluate
+from rag.evaluation.run import Plan, evaluate
 
 
 class CountingEncoder(HashingEncoder):
@@ -33,7 +33,7 @@ def test_every_mode_is_evaluated_over_a_real_collection(beir: Path, tmp_path: Pa
     """Words that occur find their documents; the blank one is never found; every citation is exact."""
     dataset, encoder = read_dataset(beir), HashingEncoder()
     with cached_collection(dataset, tmp_path / "cache", encoder) as collection:
-        evaluation = evaluate(dataset, collection, encoder, split="all", answers=True)
+        evaluation = evaluate(dataset, collection, encoder, Plan("all", answers=True))
     assert list(evaluation.systems) == ["dense", "lexical", "hybrid"]
     for system in evaluation.systems.values():
         assert system.measures["Citations exact"].mean == 1
@@ -47,7 +47,7 @@ def test_the_history_completes_a_question(beir: Path, tmp_path: Path) -> None:
     """ "At how many degrees?" finds copper only with the talk before."""
     dataset, encoder = read_dataset(beir), HashingEncoder()
     with cached_collection(dataset, tmp_path / "cache", encoder) as collection:
-        evaluation = evaluate(dataset, collection, encoder, systems=["lexical"], split="test")
+        evaluation = evaluate(dataset, collection, encoder, Plan("test"), systems=["lexical"])
     assert evaluation.systems["lexical"].values["RR@10"]["q2"] == 1
 
 
@@ -57,7 +57,7 @@ def test_an_evaluation_repeats_itself(beir: Path, tmp_path: Path) -> None:
     results = []
     for cache in ("one", "one", "two"):
         with cached_collection(dataset, tmp_path / cache, encoder) as collection:
-            results.append(result_json(evaluate(dataset, collection, encoder, split="all", answers=True)))
+            results.append(result_json(evaluate(dataset, collection, encoder, Plan("all", answers=True))))
     assert results[0] == results[1] == results[2]
 
 
@@ -122,7 +122,7 @@ def test_a_folder_of_documents_is_evaluated(tmp_path: Path, known: SimpleNamespa
     )
     dataset, encoder = read_dataset(tmp_path / "set"), HashingEncoder()
     with cached_collection(dataset, tmp_path / "cache", encoder) as collection:
-        evaluation = evaluate(dataset, collection, encoder, systems=["lexical"], split="all")
+        evaluation = evaluate(dataset, collection, encoder, Plan("all"), systems=["lexical"])
     measures = evaluation.systems["lexical"].measures
     assert (measures["P@1"].mean, measures["Answer@1"].mean, measures["P@1"].n) == (1, 1, 4)
 

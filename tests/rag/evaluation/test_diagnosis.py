@@ -122,7 +122,7 @@ def test_the_counts_of_a_real_set_add_up(tmp_path: Path) -> None:
     dataset, encoder = read_dataset(SEEDS), HashingEncoder(16)
     with cached_collection(dataset, tmp_path, encoder) as collection:
         found = diagnose(dataset, collection, encoder, Plan("dev"))
-        evaluation = evaluate(dataset, collection, encoder, systems=["hybrid"], split="dev")
+        evaluation = evaluate(dataset, collection, encoder, Plan("dev"), systems=["hybrid"])
     counted = stages(found)
     assert counted
     assert len({(one.query, one.document) for one in found.missed}) == len(found.missed)

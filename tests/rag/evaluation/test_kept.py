@@ -132,7 +132,7 @@ def test_the_queries_that_moved_most_come_with_both_rankings(keep: Callable[...,
     first = compared(bare, bare, base="base", candidate="candidate").gained[0]
     assert (first.base_ranking, first.candidate_ranking, first.relevant) == (None, None, None)
     file.with_suffix(".qrels").write_text("q000 0 d00 much\n")
-    with pytest.raises(DatasetInvalid, match=r"r[.]qrels:1: the grade 'much'"):
+    with pytest.raises(DatasetInvalid, match=r"r[.]qrels:1: the score 'much'"):
         read_kept(file, "base")
 
 

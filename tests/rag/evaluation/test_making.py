@@ -17,7 +17,7 @@ from rag.errors import DatasetInvalid
 from rag.evaluation.cache import cached_collection
 from rag.evaluation.datasets import read_dataset
 from rag.evaluation.making import DROPPED, RUN, SHARED, Made, Source, make, read_documents, write_set
-from rag.evaluation.run import evaluate
+from rag.evaluation.run import Plan, evaluate
 from rag.ids import document_id
 from rag.ingest import Ingest
 
@@ -130,7 +130,7 @@ def test_a_written_set_is_evaluated_at_once(made: Made, tmp_path: Path) -> None:
     write_set(made, tmp_path / "made")
     dataset, encoder = read_dataset(tmp_path / "made"), HashingEncoder()
     with cached_collection(dataset, tmp_path / "cache", encoder) as collection:
-        evaluation = evaluate(dataset, collection, encoder, systems=["lexical"], split="all")
+        evaluation = evaluate(dataset, collection, encoder, Plan("all"), systems=["lexical"])
     lexical = evaluation.systems["lexical"]
     assert lexical.measures["nDCG@10"].n == lexical.measures["Answer@5"].n == len(made.questions)
     assert evaluation.manifest["not_found"] == []

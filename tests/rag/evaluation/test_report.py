@@ -14,6 +14,7 @@ import lxml.html
 import numpy as np
 import pytest
 
+from api.routes.page import read_assets
 from rag.evaluation.calibration import calibration
 from rag.evaluation.datasets import Dataset, read_dataset
 from rag.evaluation.definitions import DEFINITIONS
@@ -210,13 +211,16 @@ def test_every_measure_is_defined_as_in_the_documentation() -> None:
 
 
 def test_the_report_looks_like_the_page() -> None:
-    """Its colours and fonts are the page's, in light and in dark."""
-    theirs, ours = (
-        re.findall(r"--[a-z]+: [^;]+;", (ROOT / path).read_text("utf-8"))
-        for path in ("api/page/style.css", "rag/evaluation/report.css")
-    )
-    assert set(ours) <= set(theirs)
-    assert len(ours) > 20
+    """Both are drawn with the same colours and fonts, and define none of these themselves."""
+    palette = (ROOT / "rag" / "evaluation" / "palette.css").read_text("utf-8")
+    named = set(re.findall(r"(--[a-z-]+): ", palette))
+    assert {"--paper", "--ink", "--accent", "--serif"} <= named
+    assert read_assets()["style.css"].data.decode().startswith(palette)
+    for path in ("api/page/style.css", "rag/evaluation/report.css"):
+        style = (ROOT / path).read_text("utf-8")
+        its_own = set(re.findall(r"(--[a-z-]+): (?!var)", style))
+        assert its_own.isdisjoint(named)
+        assert set(re.findall(r"var\((--[a-z-]+)", style)) <= named | its_own
 
 
 def test_markup_is_written_as_html() -> None:
