@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from reporting import finish, say, table
 
 from api.settings import load_settings
+from index.collection import Collection
 from rag import fusion
 from rag.encoding import Encoder, load_encoder
 from rag.evaluation.cache import cached_collection
@@ -34,14 +36,13 @@ PULLS_TRIED = (None, 1.0, 0.3, 0.1, 0.03, 0.01, 0.0)  # towards even weights; No
 PULL = 0.1  # the same mean over all sets as 0.3, and less lost on any of them
 
 
+Found = TypeVar("Found")
+
+
 def main() -> None:
     """Collect candidates, fit, and print what that does to every set."""
-    options = parsed()
-    encoder = load_encoder(None, load_settings({}).cache)
-    asked = {
-        folder.name: collected(read_dataset(folder), options.work, encoder, options.questions)
-        for folder in (*options.sets, *options.hold_out)
-    }
+    options = parsed(__doc__)
+    asked = per_set(options, forms)
     held = [folder.name for folder in options.hold_out]
     lesson = [pool for name in asked if name not in held for pool in asked[name][0].pools]
     tried = {"as it is": np.array(Ranking().weights)} | {f"pull {pull}": fitted(lesson, pull) for pull in PULLS_TRIED}
@@ -72,9 +73,9 @@ def mean(form: Form, weights: Floats) -> float:
     return float(ndcg(form, weights, np.arange(len(form.pools))).mean())
 
 
-def parsed() -> argparse.Namespace:
+def parsed(description: str | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--hold-out", nargs="*", type=Path, default=[])
     parser.add_argument("--questions", type=int, default=250)
@@ -83,13 +84,19 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def collected(dataset: Dataset, work: Path, encoder: Encoder, most: int) -> Sequence[Form]:
-    """Ask questions of a set and return the ways to score what was found, by weights first, then `RANKS`."""
-    chosen = labelled(dataset)
-    drawn = sorted(random.Random(0).sample(range(len(chosen)), min(most, len(chosen))))
-    say(f"{dataset.name}: {len(drawn)} of {len(chosen)} questions")
-    with cached_collection(dataset, work / "ours", encoder) as collection:
-        return forms([chosen[at] for at in drawn], collection, encoder)
+def per_set(
+    options: argparse.Namespace, collect: Callable[[Sequence[Labelled], Collection, Encoder], Found]
+) -> dict[str, Found]:
+    """Return by the name of each set what `collect` makes of its drawn questions and its collection."""
+    encoder, found = load_encoder(None, load_settings({}).cache), {}
+    for folder in (*options.sets, *options.hold_out):
+        dataset = read_dataset(folder)
+        chosen = labelled(dataset)
+        drawn = sorted(random.Random(0).sample(range(len(chosen)), min(options.questions, len(chosen))))
+        say(f"{dataset.name}: {len(drawn)} of {len(chosen)} questions")
+        with cached_collection(dataset, options.work / "ours", encoder) as collection:
+            found[folder.name] = collect([chosen[at] for at in drawn], collection, encoder)
+    return found
 
 
 def even(pools: Sequence[Pool]) -> Form:

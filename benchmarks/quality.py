@@ -30,7 +30,7 @@ from rag.encoding import Encoder, load_encoder
 from rag.evaluation.cache import cached_collection
 from rag.evaluation.datasets import Dataset, read_dataset
 from rag.evaluation.manifest import commit
-from rag.evaluation.run import Plan, evaluate_systems
+from rag.evaluation.run import Plan, evaluate_systems, select
 from rag.evaluation.systems import CollectionSystem, System
 from rag.retrieval import Ranking
 from rag.types import Mode
@@ -133,13 +133,18 @@ def evaluated(dataset: Dataset, systems: Mapping[str, System], options: Options)
     evaluation = evaluate_systems(
         dataset,
         systems,
-        Plan(options.split, options.limit),
+        plan_of(options),
         model=options.encoder.fingerprint,
         settings={"rankings": {name: asdict(ranking) for name, (_, ranking) in options.ours.items()}},
         on_progress=progress(dataset.name),
     )
     values = {name: {m: v for m, v in one.values.items() if m in MEASURES} for name, one in evaluation.systems.items()}
     return values, evaluation.manifest
+
+
+def plan_of(options: Options) -> Plan:
+    """Return which questions every system is asked."""
+    return Plan(options.split, options.limit)
 
 
 def progress(name: str) -> Callable[[int, int], None]:
@@ -167,7 +172,7 @@ def plainly(dataset: Dataset, options: Options) -> dict[str, System]:
 
 def plain_systems(dataset: Dataset, passages: Passages, legs: Legs, options: Options) -> dict[str, System]:
     """Return the systems of the plain recipe for the questions of one set, each scoring the same pools."""
-    asked = [q for q in dataset.questions if options.split in ("all", q.split)]
+    asked = select(dataset, plan_of(options))
     texts = [completed(question) for question in asked]
     pools = dict(zip((q.id for q in asked), legs.pools(texts, vectors_of(texts, options)), strict=True))
     return {name: PlainSystem(passages, pools, score) for name, score in options.plain.items()}

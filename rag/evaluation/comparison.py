@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from index.types import Json
 from rag.evaluation.kept import Kept
+from rag.evaluation.result import rounded
 from rag.evaluation.statistics import Values, detectable, holm, shift_interval, sign_flip_p, standard_error
 
 Sets = Mapping[str, Mapping[str, float]]
@@ -255,20 +256,16 @@ def comparison_json(comparison: Comparison) -> Json:
             name: {**_effect_json(effect), "p_holm": round(comparison.adjusted[name], 6)}
             for name, effect in comparison.measures.items()
         },
-        "lost": [_rounded(asdict(one)) for one in comparison.lost],
-        "gained": [_rounded(asdict(one)) for one in comparison.gained],
-        "gains": {name: _rounded(gains) for name, gains in comparison.gains.items()},
+        "lost": [rounded(asdict(one)) for one in comparison.lost],
+        "gained": [rounded(asdict(one)) for one in comparison.gained],
+        "gains": {name: rounded(gains) for name, gains in comparison.gains.items()},
         "base": _sides_json(comparison.base),
         "candidate": _sides_json(comparison.candidate),
     }
 
 
 def _effect_json(effect: Effect) -> dict[str, Json]:
-    return _rounded(asdict(effect))
-
-
-def _rounded(row: Mapping[str, Any]) -> dict[str, Json]:
-    return {key: round(value, 6) if isinstance(value, float) else value for key, value in row.items()}
+    return dict(rounded(asdict(effect)))
 
 
 def _sides_json(sides: Mapping[str, Kept]) -> Json:

@@ -144,27 +144,27 @@ def _system_json(result: SystemResult) -> Json:
     if slices:
         told["slices"] = slices
     if result.calibration:
-        told["calibration"] = _rounded(asdict(result.calibration))
+        told["calibration"] = rounded(asdict(result.calibration))
     return told
 
 
 def _measures_json(estimates: Mapping[str, Estimate]) -> Json:
-    return {name: _rounded(asdict(estimate)) for name, estimate in estimates.items()}
+    return {name: rounded(asdict(estimate)) for name, estimate in estimates.items()}
 
 
-def _rounded(value: Json) -> Json:
+def rounded(value: Json) -> Json:
     """Return `value` with every float in it rounded to six digits after the point."""
     if isinstance(value, dict):
-        return {key: _rounded(below) for key, below in value.items()}
+        return {key: rounded(below) for key, below in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(below) for below in value]
+        return [rounded(below) for below in value]
     return round(value, 6) if isinstance(value, float) else value
 
 
 def per_query_json(evaluation: Evaluation) -> Json:
     """Return every value as `{system: {measure: {query id: value}}}`."""
     return {
-        name: _rounded({measure: by_query for measure, by_query in result.values.items() if by_query})
+        name: rounded({measure: by_query for measure, by_query in result.values.items() if by_query})
         for name, result in evaluation.systems.items()
     }
 

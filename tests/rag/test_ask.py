@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.errors import Behind, EncoderMismatch, FilterInvalid
+from index.types import PassageRef, StoredPassage
 from rag import ask as asking
 from rag.encoding import HashingEncoder
 from rag.errors import QueryInvalid
-from rag.retrieval import Ranking
+from rag.retrieval import Ranking, retrieve
 from rag.splitting import Packing, sentences
 from rag.types import AnswerPassage, Question, Turn
 
@@ -273,6 +274,36 @@ def test_rank_fusion_can_be_chosen(filled: Any) -> None:
     ranking = Ranking(fusion="reciprocal_rank")
     found = asking.search([Question("bridge Vistula trams")], filled.collection, filled.encoder, ranking)
     assert found[0].passages[0].score == pytest.approx(2 / 61, abs=1e-6)
+
+
+class _Losing:
+    """A collection in which a document is deleted while a question is under way: found, and gone when it is read."""
+
+    def __init__(self, collection: Any, gone: str) -> None:
+        self._collection, self._gone = collection, gone
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._collection, name)
+
+    def passages(self, refs: Sequence[PassageRef]) -> Sequence[StoredPassage]:
+        """Return the passages of the other documents."""
+        return [one for one in self._collection.passages(refs) if one.ref.document_id != self._gone]
+
+
+def test_a_document_that_went_meanwhile_is_left_out(filled: Any) -> None:
+    """Whether its words were looked at or not; the others keep their order."""
+    for ranking in (Ranking(), Ranking(read=1), Ranking(fusion="convex")):
+
+        def found(collection: Any, used: Ranking = ranking) -> dict[str, float]:
+            passages = retrieve(Question("bridge Vistula trams"), collection, filled.encoder, used, 50).passages
+            return {one.stored.ref.document_id: one.score for one in passages}
+
+        whole = found(filled.collection)
+        gone = next(iter(whole))
+        left = found(_Losing(filled.collection, gone))
+        assert list(left) == [name for name in whole if name != gone]
+        if ranking.fusion == "convex":
+            assert left == {name: score for name, score in whole.items() if name != gone}
 
 
 def test_explain_shows_how_a_passage_came_to_its_place(filled: Any) -> None:
