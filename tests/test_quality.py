@@ -13,7 +13,7 @@ from rag.encoding import Encoder
 from rag.evaluation.cache import cached_collection
 from rag.evaluation.datasets import read_dataset
 from rag.evaluation.result import SystemResult
-from rag.evaluation.run import evaluate
+from rag.evaluation.run import Plan, evaluate
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 POINTS = 0.05
@@ -26,7 +26,7 @@ def hybrid(model: Encoder, tmp_path_factory: pytest.TempPathFactory) -> SystemRe
     """What searching for and asking every question of the `test` half gave."""
     seeds = read_dataset(SEEDS)
     with cached_collection(seeds, tmp_path_factory.mktemp("seeds"), model) as collection:
-        return evaluate(seeds, collection, model, systems=["hybrid"], answers=True, depth=20).systems["hybrid"]
+        return evaluate(seeds, collection, model, Plan(depth=20, answers=True), systems=["hybrid"]).systems["hybrid"]
 
 
 def test_the_figures_are_those_of_many_questions(hybrid: SystemResult) -> None:
