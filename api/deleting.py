@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from api.answers import DocumentsDeleted, SnapshotOut
+from api.answers import SnapshotOut
+from api.inventory import DocumentsDeleted
 from api.limits import LIST_PAGE
 from index.collection import Collection
 from index.types import Json

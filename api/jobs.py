@@ -19,8 +19,9 @@ from typing import BinaryIO, Literal
 
 from pydantic import TypeAdapter
 
-from api.answers import JobOut, JobResult, JobStatus, JobSummary, Progress, SnapshotOut
+from api.answers import SnapshotOut
 from api.incoming import loaded
+from api.inventory import JobOut, JobResult, JobStatus, JobSummary, Progress
 from api.limits import RESULTS_PAGE, Limits
 from api.problems import Problem
 from api.schemas import DocumentIn

@@ -17,11 +17,6 @@ from api.answers import (
     CandidatesOut,
     CitationOut,
     CitedDocument,
-    CollectionOut,
-    CollectionSummary,
-    DocumentOut,
-    DocumentResult,
-    FacetsOut,
     HighlightOut,
     PageOut,
     PassageOut,
@@ -32,6 +27,7 @@ from api.answers import (
     Shown,
     SnapshotOut,
 )
+from api.inventory import CollectionOut, CollectionSummary, DocumentOut, DocumentResult, FacetsOut
 from index.types import CollectionInfo, DocumentInfo
 from rag.ask import SearchResult
 from rag.types import Answer, AnswerPassage, Citation, Highlight, IngestResult

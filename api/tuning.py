@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from api.answers import RankingChosen, RankingList, RankingOut, SnapshotOut, TuningOut
+from api.answers import SnapshotOut
+from api.inventory import RankingChosen, RankingList, RankingOut, TuningOut
 from api.schemas import LabelledIn, TuningRequest
 from api.wiring import Pincite
 from rag.rankings import settings_of

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Response
 
-from api.answers import CollectionDropped, CollectionList, CollectionOut, RankingChosen, RankingList, TuningOut
 from api.dependencies import CollectionPath, Running, RunningParts
+from api.inventory import CollectionDropped, CollectionList, CollectionOut, RankingChosen, RankingList, TuningOut
 from api.once import IDEMPOTENT, OnceRoute
 from api.openapi import problems
 from api.schemas import CollectionSettings, RankingChoice, TuningRequest

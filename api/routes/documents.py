@@ -11,7 +11,10 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from api.answers import (
+from api.deleting import delete_matching
+from api.dependencies import DocumentPath, InCollection, Running, RunningParts
+from api.incoming import loaded
+from api.inventory import (
     DocumentDeleted,
     DocumentList,
     DocumentOut,
@@ -21,9 +24,6 @@ from api.answers import (
     JobAccepted,
     TextOut,
 )
-from api.deleting import delete_matching
-from api.dependencies import DocumentPath, InCollection, Running, RunningParts
-from api.incoming import loaded
 from api.jobs import DOCUMENTS, Job
 from api.limits import LIST_PAGE
 from api.once import IDEMPOTENT, OnceRoute, idempotency_key, upload_digest

@@ -11,9 +11,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.answers import JobList, JobOut
 from api.dependencies import RunningParts
 from api.events import HEARTBEAT, HEARTBEAT_SECONDS, event, event_response
+from api.inventory import JobList, JobOut
 from api.jobs import Job
 from api.openapi import EVENT_STREAM, problems
 from api.strict import QueryBoolean, QueryInteger, StrictRoute

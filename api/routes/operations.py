@@ -10,8 +10,8 @@ from contextlib import suppress
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from api.answers import HealthOut, InfoOut, ReadyOut
 from api.dependencies import Running, RunningParts
+from api.inventory import HealthOut, InfoOut, ReadyOut
 from api.limits import named_limits
 from api.metrics import MEDIA_TYPE, Measure, build, gauge, of_collections
 from api.openapi import problems

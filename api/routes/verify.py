@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.answers import VerificationOut
 from api.dependencies import RunningParts
+from api.inventory import VerificationOut
 from api.openapi import problems
 from api.strict import StrictRoute
 
