@@ -81,22 +81,28 @@ def block(members: Sequence[Ranked], document_text: str | None) -> Block:
     return Block(best, text, first.start, first.start_utf16, first.first_page, last.last_page)
 
 
-def cite(block: Block, rank: int, collection: str, highlights: Sequence[tuple[str, Span]]) -> AnswerPassage:
-    """Cite a block exactly; `highlights` are (kind, span) with spans counted from the start of the block."""
-    stored = block.best.stored
-    citation = Citation(
+def quote(block: Block, span: Span, collection: str) -> Citation:
+    """Cite a part of a block exactly; `span` counts from its start, and the pages are the whole block's."""
+    stored, text = block.best.stored, block.text[span.start : span.end]
+    start_utf16 = block.start_utf16 + utf16_length(block.text[: span.start])
+    return Citation(
         collection=collection,
         document_id=stored.ref.document_id,
         document_sha256=stored.ref.sha256,
-        start=block.start,
-        end=block.end,
-        start_utf16=block.start_utf16,
-        end_utf16=block.start_utf16 + utf16_length(block.text),
-        quote=block.text,
+        start=block.start + span.start,
+        end=block.start + span.end,
+        start_utf16=start_utf16,
+        end_utf16=start_utf16 + utf16_length(text),
+        quote=text,
         first_page=block.first_page,
         last_page=block.last_page,
         heading_path=stored.passage.heading_path,
     )
+
+
+def cite(block: Block, rank: int, collection: str, highlights: Sequence[tuple[str, Span]]) -> AnswerPassage:
+    """Cite a block exactly; `highlights` are (kind, span) with spans counted from the start of the block."""
+    stored = block.best.stored
     return AnswerPassage(
         rank=rank,
         id=stored.ref.id,
@@ -105,7 +111,7 @@ def cite(block: Block, rank: int, collection: str, highlights: Sequence[tuple[st
         dense=block.best.dense,
         lexical=block.best.lexical,
         document=stored.document,
-        citation=citation,
+        citation=quote(block, Span(0, len(block.text)), collection),
         highlights=[_highlight(block, kind, span) for kind, span in highlights],
         explain=block.best.explain,
     )

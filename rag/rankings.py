@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from index.collection import Collection
 from index.types import Json, KeptRanking
-from rag.retrieval import Ranking
+from rag.retrieval import Ranking, Retrieved
 
 UNKNOWN = "ranking_unknown"  # in `degraded`: another version of Pincite tuned the collection
 
@@ -40,6 +40,17 @@ def used_by(collection: Collection) -> Used:
     if own is None:
         return Used(Ranking(), kept, () if kept is None else (UNKNOWN,))
     return Used(own, kept)
+
+
+def retrieved_by(
+    collection: Collection, ranking: Ranking | None, retrieve: Callable[[Ranking], Retrieved]
+) -> tuple[Retrieved, Used]:
+    """Find by `ranking`, or without one by the collection's own: again where another was chosen meanwhile."""
+    while True:
+        used = used_by(collection) if ranking is None else Used(ranking)
+        found = retrieve(used.ranking)
+        if ranking is not None or used.kept == found.found.ranking:
+            return found, used
 
 
 def understood(settings: Mapping[str, Json]) -> Ranking | None:
