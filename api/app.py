@@ -16,7 +16,7 @@ from api.limits import Limits
 from api.metrics import Metrics
 from api.middleware import Border
 from api.once import Once
-from api.routes import ask, collections, documents, jobs, operations, page, verify
+from api.routes import ask, check, collections, documents, jobs, operations, page, verify
 from api.versions import version_of
 from api.wiring import Pincite
 from rag.ingest import Ingest
@@ -47,7 +47,7 @@ def create_app(pincite: Pincite, limits: Limits | None = None) -> FastAPI:
         origins=frozenset(pincite.settings.cors_origins),
         log_questions=pincite.settings.log_questions,
     )
-    for module in (ask, documents, collections, jobs, operations, verify, page):
+    for module in (ask, check, documents, collections, jobs, operations, verify, page):
         app.include_router(module.router)
     app.include_router(documents.batches)
     openapi.install(app)

@@ -76,6 +76,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     rag_errors.UnsupportedFormat: Kind(422, "unsupported_format"),
     rag_errors.NoText: Kind(422, "no_text"),
     rag_errors.ModelUnavailable: Kind(503, "model_unavailable", retry_after=60),
+    rag_errors.ReaderOff: Kind(409, "reader_off"),
     rag_errors.QueryInvalid: Kind(422, "query_invalid"),
     rag_errors.DatasetInvalid: Kind(422, "dataset_invalid"),
     rag_errors.QuestionsTooFew: Kind(422, "questions_too_few"),

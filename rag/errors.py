@@ -5,6 +5,7 @@ RagProblem
 │   ├── UnsupportedFormat  no loader reads this kind of file
 │   └── NoText             the file holds no text (a scan, a blank page)
 ├── ModelUnavailable   the model's folder or cached name cannot be loaded; nothing is downloaded
+├── ReaderOff          what cannot be done without the reader was asked for
 ├── QueryInvalid       a question that cannot be asked (blank)
 ├── QuestionsTooFew    too few labelled questions to tune a collection by
 └── DatasetInvalid     an evaluation set that does not follow its layout
@@ -31,6 +32,10 @@ class NoText(LoadProblem):
 
 class ModelUnavailable(RagProblem):
     """The model cannot be loaded from its folder or from the local cache; nothing is downloaded."""
+
+
+class ReaderOff(RagProblem):
+    """What cannot be done without the reader was asked for, and it is off."""
 
 
 class QueryInvalid(RagProblem):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import comparing, evaluating, ingesting, keeping, making, questioning, serving, tuning
+from api.cli import checking, comparing, evaluating, ingesting, keeping, making, questioning, serving, tuning
 from api.cli.context import Options
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ def options(
 app.command()(ingesting.ingest)
 app.command()(questioning.ask)
 app.command()(questioning.search)
+app.command()(checking.check)
 app.command()(serving.serve)
 app.add_typer(keeping.documents, name="documents")
 app.add_typer(keeping.collections, name="collections")
