@@ -31,7 +31,7 @@ def compare(
     margin: Annotated[float, typer.Option(min=0, max=1, help="The loss that does not matter.")] = 0.01,
     alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="How often chance may look like a change.")] = 0.05,
     measure_for: MeasureFor = None,
-    base_system: Annotated[str | None, typer.Option(help="The system of BASE; hybrid, or its only one.")] = None,
+    base_system: Annotated[str | None, typer.Option(help="The system of BASE; reader, hybrid or its only one.")] = None,
     candidate_system: Annotated[str | None, typer.Option(help="The system of CANDIDATE, likewise.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="What draws flips and resamples.")] = 0,
     as_json: AsJson = False,
@@ -68,6 +68,8 @@ def _measures(written: Sequence[str] | None) -> Mapping[str, str]:
 
 def _show(made: Comparison) -> None:
     out.print(Text(_verdict(made), style="bold"))
+    for words in _differing(made):
+        out.print(Text(words))
     out.print(Text(_power(made)))
     out.print()
     out.print(_table(made))
@@ -92,6 +94,16 @@ def _verdict(made: Comparison) -> str:
     if made.outcome == "no regression" and effect.p <= declared.alpha:
         reason += f"; it is {'better' if effect.effect > 0 else 'worse'}"
     return f"{made.outcome.capitalize()}: {reason}. {measures}: {interval}."
+
+
+def _differing(made: Comparison) -> Iterator[str]:
+    """Say where not the same was asked on both sides: another system, another model, another reader."""
+    sides = [list(side.values()) for side in (made.base, made.candidate)]
+    told = {"system": [{one.system for one in side} for side in sides]}
+    told |= {what: [{str(one.manifest.get(what) or "none") for one in side} for side in sides] for what in ("model", "reader")}
+    for what, (before, after) in told.items():
+        if before != after:
+            yield f"Another {what}: {', '.join(sorted(before))} → {', '.join(sorted(after))}."
 
 
 def _power(made: Comparison) -> str:

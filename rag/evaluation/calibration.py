@@ -15,6 +15,7 @@ from rag.evaluation.statistics import Labels, Values
 
 BINS = 10
 _CURVE = 100  # points kept of a curve
+_DRAWS = 1000  # of truths, to see what chance leaves of the calibration error
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,15 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What a confidence is worth, as it is drawn: bins, points (coverage, risk), and where to decline."""
+    """What a confidence is worth, as it is drawn: bins, points (coverage, risk), and where to decline.
+
+    `ece_by_chance` is the range of the calibration error of a system that is perfectly calibrated.
+    """
 
     bins: Sequence[Bin]
     risk_coverage: Sequence[tuple[float, float]]
     refusal: Refusal
+    ece_by_chance: tuple[float, float]
 
 
 def auroc(scores: Values, labels: Labels) -> float:
@@ -79,6 +84,18 @@ def ece(scores: Values, labels: Labels) -> float:
     equal width are mostly empty. What is left of it by chance alone falls with the number of questions.
     """
     return sum(one.n * abs(one.confidence - one.answerable) for one in bins(scores, labels)) / len(scores)
+
+
+def ece_by_chance(scores: Values, *, seed: int = 0) -> tuple[float, float]:
+    """Return the 95 % range of `ece` where each question has an answer with just the probability that `scores` says.
+
+    So many questions cannot tell a system whose error lies within it from a perfectly calibrated one (consistency
+    resampling, J. Bröcker and L. A. Smith, Weather and Forecasting 22, 2007). `seed` draws the truths.
+    """
+    random = np.random.default_rng(seed)
+    errors = [ece(scores, random.random(len(scores)) < scores) for _ in range(_DRAWS)]
+    low, high = np.percentile(errors, (2.5, 97.5))
+    return float(low), float(high)
 
 
 def bins(scores: Values, labels: Labels) -> Sequence[Bin]:
@@ -125,7 +142,7 @@ def calibration(scores: Values, labels: Labels) -> Calibration:
     risks = risk(scores, labels)
     kept = np.unique(np.linspace(0, len(risks) - 1, min(_CURVE, len(risks))).round().astype(int))
     curve = [((int(at) + 1) / len(risks), float(risks[at])) for at in kept]
-    return Calibration(bins(scores, labels), curve, refusal(scores, labels))
+    return Calibration(bins(scores, labels), curve, refusal(scores, labels), ece_by_chance(scores))
 
 
 def _ordered(scores: Values, labels: Labels) -> tuple[Values, Values]:

@@ -20,9 +20,15 @@ DEFINITIONS: Mapping[str, str] = {
     "Answer@5": "whether one of the first 5 passages holds an answer",
     "Answer@20": "whether one of the first 20 passages holds an answer",
     "Answer@50": "whether one of the first 50 passages holds an answer",
+    "Passage nDCG@10": (
+        "discounted cumulative gain of those of the first 10 passages that hold an answer, over that of the best order "
+        "of all passages found that do"
+    ),
+    "Passage RR@10": "1 over the place of the first passage that holds an answer, 0 beyond 10",
     "Answer in highlights@3": (
         "whether a sentence highlight of the first 3 passages of the answer holds one; a declined question has none"
     ),
+    "Answer in highlights@5": "the same of the first 5 passages",
     "Passage token IoU@5": (
         "words in both the first 5 passages and the answer spans, over words in either (after Smith and "
         "Troynikov, 2024)"

@@ -12,6 +12,7 @@ from index.types import Json
 from rag.errors import DatasetInvalid
 from rag.evaluation.trec import Run, qrels_rows, read_run
 
+_USUAL = ("reader", "hybrid")  # the order that users get, with a reader and without
 _BESIDE = (".per_query", ".timings")  # what is written beside a result
 
 
@@ -32,8 +33,9 @@ class Kept:
 def read_kept(path: Path, system: str | None = None) -> Mapping[str, Kept]:
     """Return one system of the result at `path`, or of each result in the folder `path`, by the name of the set.
 
-    Without `system` it is `hybrid`, or the only one. Raises DatasetInvalid for what is not a result, a result without
-    the values that belong beside it, two results of one set, and a system that is not there.
+    Without `system` it is what users get, `reader` or else `hybrid`, or the only one. Raises DatasetInvalid for what is
+    not a result, a result without the values that belong beside it, two results of one set, and a system that is not
+    there.
     """
     kept: dict[str, Kept] = {}
     for file in _results(path):
@@ -59,7 +61,8 @@ def _read(file: Path, system: str | None) -> tuple[str, Kept]:
     manifest, values = result.get("manifest"), _json(beside)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("dataset"), str) or "systems" not in result:
         raise DatasetInvalid(f"{file}: not a result of `pincite eval --output`")
-    chosen = system or ("hybrid" if "hybrid" in values else next(iter(values)) if len(values) == 1 else None)
+    usual = next((name for name in _USUAL if name in values), next(iter(values)) if len(values) == 1 else None)
+    chosen = system or usual
     if chosen not in values:
         wanted = f"no system {chosen!r}" if chosen else "several systems and none of them chosen"
         raise DatasetInvalid(f"{file}: {wanted}; it has {', '.join(values)}")

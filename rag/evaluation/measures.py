@@ -5,6 +5,7 @@ Ranking measures come from ir-measures, by its names, and trec_eval's own core; 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -79,7 +80,29 @@ def _answer_found(depth: int) -> Callable[[Observed], float | None]:
     def measure(seen: Observed) -> float | None:
         if not _has_answer(seen.question):
             return None
-        return float(any(holds_answer(_piece(passage), seen.question) for passage in seen.found[:depth]))
+        return float(any(_holding(seen, depth)))
+
+    return measure
+
+
+def _answer_place(depth: int) -> Callable[[Observed], float | None]:
+    def measure(seen: Observed) -> float | None:
+        if not _has_answer(seen.question):
+            return None
+        places = (place for place, holds in enumerate(_holding(seen, depth), start=1) if holds)
+        return 1 / next(places, math.inf)
+
+    return measure
+
+
+def _answer_gain(depth: int) -> Callable[[Observed], float | None]:
+    def measure(seen: Observed) -> float | None:
+        if not _has_answer(seen.question):
+            return None
+        held = list(_holding(seen, len(seen.found)))
+        best = sum(1 / math.log2(place + 1) for place in range(1, min(depth, sum(held)) + 1))
+        gained = sum(1 / math.log2(place + 1) for place, holds in enumerate(held[:depth], start=1) if holds)
+        return gained / best if best else 0.0
 
     return measure
 
@@ -133,7 +156,10 @@ OWN: Mapping[str, Callable[[Observed], float | None]] = {
     "Answer@5": _answer_found(5),
     "Answer@20": _answer_found(20),
     "Answer@50": _answer_found(50),
+    "Passage nDCG@10": _answer_gain(10),
+    "Passage RR@10": _answer_place(10),
     "Answer in highlights@3": _answer_highlighted(3),
+    "Answer in highlights@5": _answer_highlighted(5),
     "Passage token IoU@5": _passage_overlap(5, lambda overlap: overlap.iou),
     "Passage token precision@5": _passage_overlap(5, lambda overlap: overlap.precision),
     "Passage token recall@5": _passage_overlap(5, lambda overlap: overlap.recall),
@@ -174,6 +200,11 @@ def document_ranking(passages: Sequence[AnswerPassage]) -> Sequence[str]:
 
 def _has_answer(question: DatasetQuestion) -> bool:
     return question.answerable is not False and bool(question.spans or findable(question))
+
+
+def _holding(seen: Observed, depth: int) -> Iterator[bool]:
+    """Yield for each of the first `depth` passages found whether it holds an answer."""
+    return (holds_answer(_piece(passage), seen.question) for passage in seen.found[:depth])
 
 
 def _piece(passage: AnswerPassage) -> Piece:

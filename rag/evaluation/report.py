@@ -196,7 +196,9 @@ def _confidence(systems: Mapping[str, SystemResult]) -> Element | None:
             f"Declining at or below {decline.threshold:.3f}: precision {decline.precision:.3f}, "
             f"recall {decline.recall:.3f}."
         )
-        figures.append(tag("figure", tag("h3", f"{name}: reliability"), reliability))
+        low, high = result.calibration.ece_by_chance
+        chance = f"With perfect calibration the ECE of these questions would lie from {low:.3f} to {high:.3f}."
+        figures.append(tag("figure", tag("h3", f"{name}: reliability"), reliability, tag("figcaption", chance)))
         figures.append(tag("figure", tag("h3", f"{name}: risk by coverage"), risk, tag("figcaption", told)))
     words = "Dots on the line say as much as they know; risk is the share of answered questions that have no answer."
     return _section("Confidence", words, tag("div", *figures, class_="side"), id_="confidence") if figures else None

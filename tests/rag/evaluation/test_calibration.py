@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from rag.evaluation.calibration import auprc, aurc, auroc, bins, brier, calibration, ece, refusal, risk
+from rag.evaluation.calibration import auprc, aurc, auroc, bins, brier, calibration, ece, ece_by_chance, refusal, risk
 from rag.evaluation.measures import CONFIDENCE, Observed
 from rag.evaluation.questions import DatasetQuestion
 from rag.evaluation.result import Evaluation, judge, result_json
@@ -89,6 +89,18 @@ def test_a_random_confidence_is_worth_nothing() -> None:
     assert auroc(scores, labels) == pytest.approx(0.5, abs=0.02)
     assert aurc(scores, labels) == pytest.approx(0.4, abs=0.02)
     assert ece(scores, labels) == pytest.approx(np.mean(np.abs(np.arange(10) / 10 + 0.05 - 0.6)), abs=0.02)
+
+
+def test_chance_leaves_a_calibrated_system_within_its_range() -> None:
+    """19 of 20 draws of a calibrated system lie in it, the boaster lies beyond, and more questions narrow it."""
+    random = np.random.default_rng(20261124)
+    scores = random.random(200)
+    low, high = ece_by_chance(scores)
+    errors = np.array([ece(scores, random.random(200) < scores) for _ in range(400)])
+    assert 0.9 < np.mean((low <= errors) & (errors <= high)) < 0.99
+    assert ece(scores, random.random(200) < scores / 2) > high
+    assert ece_by_chance(random.random(5000))[1] < high / 3
+    assert calibration(scores, random.random(200) < scores).ece_by_chance == (low, high)
 
 
 @given(SCORED, st.randoms())

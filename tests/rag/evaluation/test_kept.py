@@ -142,6 +142,7 @@ def test_the_queries_that_moved_most_come_with_both_rankings(keep: Callable[...,
 def test_the_system_is_hybrid_or_the_only_one(keep: Callable[..., Path]) -> None:
     """Otherwise it has to be chosen, and the error names what there is."""
     assert read_kept(keep("a.json", dense=perfect, hybrid=perfect))["known"].system == "hybrid"
+    assert read_kept(keep("r.json", hybrid=perfect, reader=perfect))["known"].system == "reader"
     assert read_kept(keep("b.json", mine=perfect))["known"].system == "mine"
     several = keep("c.json", dense=perfect, lexical=perfect)
     assert read_kept(several, "lexical")["known"].system == "lexical"

@@ -169,6 +169,19 @@ def test_answers_are_looked_for_in_as_many_passages_as_the_name_says(known: Simp
     assert [values[f"Answer@{k}"] for k in (1, 5, 20)] == [{"q": 0}, {"q": 1}, {"q": 1}]
 
 
+def test_passages_that_answer_are_ranked_against_their_best_order(known: SimpleNamespace) -> None:
+    """At places 2, 4 and 11 of 12: the gain is over that of the first three places; a question without any has 0."""
+    found = [known.passage(f"d{n}", TEXT if n in (1, 3, 10) else "Nothing.") for n in range(12)]
+    asked = {"some": ["1932"], "none": ["1933"]}
+    values = own_values([Observed(DatasetQuestion(q, "?", answers=answers), found) for q, answers in asked.items()])
+    ideal = 1 + 1 / math.log2(3) + 1 / math.log2(4)
+    gained = 1 / math.log2(3) + 1 / math.log2(5)
+    assert values["Passage nDCG@10"] == pytest.approx({"some": gained / ideal, "none": 0})
+    assert values["Passage RR@10"] == {"some": 1 / 2, "none": 0}
+    late = own_values([Observed(DatasetQuestion("q", "?", answers=["1932"]), [*found[:1] * 10, found[1]])])
+    assert (late["Passage RR@10"], late["Passage nDCG@10"]) == ({"q": 0}, {"q": 0})
+
+
 def test_highlights_are_judged_by_sentences_of_the_passages_shown(known: SimpleNamespace) -> None:
     """The right sentence counts, its passage alone does not, and a declined question shows none."""
     question = DatasetQuestion("q", "?", answers=["1932"], spans=[span("d", "1932")], answerable=True)
@@ -181,6 +194,10 @@ def test_highlights_are_judged_by_sentences_of_the_passages_shown(known: SimpleN
     values = {name: own_values([seen]) for name, seen in observed.items()}
     assert [values[name]["Answer in highlights@3"]["q"] for name in observed] == [0, 1, 0]
     assert [values[name]["Highlight token IoU@3"]["q"] for name in observed] == [0, 1 / 7, 0]
+    others = [known.passage(f"e{n}", "Nothing.", sentences=[Span(0, 8)]) for n in range(3)]
+    fourth = [*others, known.passage("d", TEXT, sentences=[marks["bridge"]])]
+    fourth_shown = own_values([Observed(question, [], known.answer("?", fourth))])
+    assert [fourth_shown[f"Answer in highlights@{k}"]["q"] for k in (3, 5)] == [0, 1]
 
 
 def test_declining_is_counted_apart_for_answerable_and_unanswerable(known: SimpleNamespace) -> None:
