@@ -23,6 +23,7 @@ CHECKS = (
 OPERATIONS = {
     ("post", "/v1/ask"),
     ("post", "/v1/search"),
+    ("post", "/v1/check"),
     ("post", "/v1/citations/verify"),
     ("post", "/v1/documents"),
     ("post", "/v1/documents/delete"),

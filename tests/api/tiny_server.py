@@ -22,6 +22,7 @@ from api.settings import Settings
 from api.wiring import Pincite
 from index.catalog import Catalog
 from rag.encoding import HashingEncoder
+from rag.reading import WordReader
 
 
 def main(folder: str, parser: str, limits: str = "{}") -> None:
@@ -37,7 +38,8 @@ def main(folder: str, parser: str, limits: str = "{}") -> None:
     with Catalog(Path(folder), encoder=encoder.fingerprint, dimension=encoder.dimension) as catalog:
         settings = Settings(data=Path(folder))
         app = create_app(
-            Pincite(settings, catalog, encoder), Limits(**{"body_bytes": 2**20, "upload_bytes": 2**21, **chosen})
+            Pincite(settings, catalog, encoder, WordReader()),
+            Limits(**{"body_bytes": 2**20, "upload_bytes": 2**21, **chosen}),
         )
         catalog.announce(f"http://127.0.0.1:{bound.getsockname()[1]}")
         print(bound.getsockname()[1], flush=True)
