@@ -52,15 +52,10 @@ def _show(claims: list[dict[str, Any]]) -> None:
             out.print(Text(f"{claim['text']}\n", style="dim"))
             continue
         out.print(Text(f"{verdict} ({claim['confidence']:.2f}): {claim['text']}", style=style))
-        for words, citations in (("", "citations"), ("but: ", "against"), ("nearest: ", "nearest")):
-            for citation in claim[citations]:
+        for words, which in (("", "citations"), ("but: ", "against"), ("nearest: ", "nearest")):
+            for citation in claim[which]:
                 place = f"{citation['document_id']} {citation['start_char']}–{citation['end_char']}"
-                quote = " ".join(citation["quote"].split())
-                out.print(Text.assemble(f"  {words}“{quote}”  ", (place, "dim"), style=_quoted(citations)))
+                out.print(Text.assemble(f"  {words}“{' '.join(citation['quote'].split())}”  ", (place, "dim")))
         out.print()
     counts = Counter(claim["verdict"] for claim in claims if claim["confidence"] is not None)
     out.print(Text(", ".join(f"{counts[one]} {one.replace('_', ' ')}" for one in _SHOWN), style="bold"))
-
-
-def _quoted(citations: str) -> str:
-    return "dim" if citations == "nearest" else ""

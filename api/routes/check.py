@@ -21,8 +21,8 @@ def check_claims(body: CheckRequest, request: Request, running: RunningParts) ->
     request.state.question = body.text
     parts = running.pincite
     with running.metrics.asking("check"), running.questions.place():
-        collection, condition = running.collection(body.collection), body.filter.root if body.filter else None
-        found = check(body.text, collection, parts.encoder, parts.reader, filter=condition)
+        collection = running.collection(body.collection)
+        found = check(body.text, collection, parts.encoder, parts.reader, filter=body.condition)
     told = any(claim.verdict != "not_found" for claim in found.claims)
     running.metrics.asked("check", "answered" if told else "declined", found.timing_ms)
     return check_out(found, parts.config_digest)

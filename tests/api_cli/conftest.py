@@ -26,6 +26,7 @@ from api.settings import Settings
 from api.wiring import Pincite
 from index.catalog import Catalog
 from rag.encoding import HashingEncoder
+from rag.reading import Reader, WordReader
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(sys.executable).parent / "pincite"
@@ -99,14 +100,20 @@ def stocked(first: tuple[CommandLine, Any]) -> CommandLine:
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Service]]:
+def reader() -> Reader:
+    """The reader of both services."""
+    return WordReader()
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory, reader: Reader) -> Iterator[dict[str, Service]]:
     """Both services over one folder: the server is a thread of this process."""
     folder, encoder = tmp_path_factory.mktemp("data"), HashingEncoder()
     bound = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{bound.getsockname()[1]}"
     with Catalog(folder, encoder=encoder.fingerprint, dimension=encoder.dimension) as catalog:
         catalog.announce(url)
-        pincite = Pincite(Settings(data=folder), catalog, encoder)
+        pincite = Pincite(Settings(data=folder), catalog, encoder, reader)
         server = uvicorn.Server(uvicorn.Config(create_app(pincite, Limits(job_results=300)), log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()

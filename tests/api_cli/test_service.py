@@ -62,6 +62,8 @@ def test_both_do_everything_alike(services: dict[str, Service]) -> None:
         answers: list[Any] = [ingested(service, *FILES), ingested(service, *FILES)]
         body = {"query": "What does the bridge carry?", "collection": "work", "top_k": 3, "mode": "hybrid"}
         answers += [service.ask({**body, "filter": None}), service.search({**body, "filter": None})]
+        text = "The bridge carries trams. Why? Tin melts, or so they say."
+        answers += [service.check({"text": text, "collection": "work", "filter": None})]
         answers += [list(service.documents("work")), service.document("work", "r2"), service.info()]
         condition = {"field": "document_id", "in": ["r1", "never"]}
         answers += [service.delete("work", condition, dry_run=True), service.delete("work", condition)]
@@ -110,6 +112,8 @@ def test_what_cannot_be_read_fails_alone(service: Service, tmp_path: Path) -> No
         lambda service: service.search(
             {"query": "x", "collection": "work", "top_k": 5, "mode": "hybrid", "filter": {"field": "colour", "eq": 1}}
         ),
+        lambda service: service.check({"text": " ", "collection": "work", "filter": None}),
+        lambda service: service.check({"text": "It is so.", "collection": "work", "filter": {"field": "colour"}}),
         lambda service: service.delete("work", {}),
         lambda service: service.create("a b"),
         lambda service: service.document("work", "never"),
