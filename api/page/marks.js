@@ -61,13 +61,14 @@ function wordBefore(text, at, limit) {
 }
 
 /**
- * A passage without the blanks at its ends, in pieces {start, end, shown}: its highlighted sentences with some words
- * around them are shown at first, and so is everything where it is short or nothing is highlighted.
+ * A passage without the blanks at its ends, in pieces {start, end, shown}: its highlighted sentences and answers with
+ * some words around them are shown at first, and so is everything where it is short or nothing is highlighted.
  */
 export function piecesOf({ text, citation, highlights }) {
   const from = text.length - text.trimStart().length;
   const to = Math.max(from, text.trimEnd().length);
-  const [{ spans }] = layersOf(citation, highlights);
+  const [sentences, answers] = layersOf(citation, highlights);
+  const spans = [...sentences.spans, ...answers.spans].sort((one, other) => one.start - other.start);
   if (to - from <= SHORT || !spans.length) return [{ start: from, end: to, shown: true }];
   const pieces = [];
   const reach = (start, end) => {
@@ -83,4 +84,40 @@ export function piecesOf({ text, citation, highlights }) {
   if (to - last.end < LITTLE) last.end = to;
   else pieces.push({ start: last.end, end: to, shown: false });
   return pieces;
+}
+
+/** The passage that a cited place lies in, or undefined where none of `passages` holds it. */
+export function passageAround({ document_id, document_sha256, start_char, end_char }, passages) {
+  return passages.find(
+    ({ citation }) =>
+      citation.document_id === document_id &&
+      citation.document_sha256 === document_sha256 &&
+      citation.start_char <= start_char &&
+      end_char <= citation.end_char,
+  );
+}
+
+/** What stands before `start` in its sentence, as far as it lies within AROUND units; a cut is told by an ellipsis. */
+function sentenceBefore(text, start) {
+  const cut = start > AROUND;
+  const sentences = text.slice(cut ? wordAfter(text, start - AROUND, start) : 0, start).split(/[.!?]["”’»)]*\s+/);
+  return cut && sentences.length === 1 ? `… ${sentences[0]}` : sentences.at(-1);
+}
+
+/** What stands after `end` in its sentence, likewise. */
+function sentenceAfter(text, end) {
+  const cut = text.length - end > AROUND;
+  const after = text.slice(end, cut ? wordBefore(text, end + AROUND, end) : text.length);
+  const [sentence] = /^[^]*?[.!?]["”’»)]*(?=\s|$)/.exec(after) || [cut ? `${after} …` : after];
+  return sentence;
+}
+
+/** The place of a citation in a passage as [before, words, after]: in the marked sentence, or in one that is guessed. */
+export function inSentence(place, { text, citation, highlights }) {
+  const [start, end] = [place.start_utf16 - citation.start_utf16, place.end_utf16 - citation.start_utf16];
+  const [{ spans }] = layersOf(citation, highlights);
+  const sentence = spans.find((span) => span.start <= start && end <= span.end);
+  const words = text.slice(start, end);
+  if (sentence) return [text.slice(sentence.start, start), words, text.slice(end, sentence.end)];
+  return [sentenceBefore(text, start), words, sentenceAfter(text, end)];
 }

@@ -1,10 +1,11 @@
 // The question-and-answer turns: how one is asked, what state it is in, and how that is shown.
 
-import { html, useReducer, useRef, useState } from "./vendor/standalone.module.js";
+import { html, useReducer, useRef } from "./vendor/standalone.module.js";
+import { Legend, Passages } from "./cited.js";
 import { ask } from "./client.js";
+import { Confidence, Exact } from "./exact.js";
 import { filterForApi } from "./filters.js";
-import { layersOf, marked, piecesOf } from "./marks.js";
-import { count, dateInWords, leftOut, nameOf, pageInWords } from "./words.js";
+import { confidenceInWords, count, leftOut } from "./words.js";
 
 const TURNS_REMEMBERED = 3; // as many as go along with a follow-up question
 const WORDS_OF_AN_ANSWER = 500; // in characters: what a follow-up needs to know of the answer before it
@@ -67,65 +68,24 @@ export function useTurns() {
   return { turns, ask: start, cancel, clear };
 }
 
+function answeredInWords({ answer, conflicts, confidence, passages }) {
+  const told = [
+    `Answered with ${count(passages.length, "passage")}.`,
+    answer && `The answer: ${answer.text}.`,
+    confidence !== null && `Confidence: ${confidenceInWords(confidence)}.`,
+    conflicts.length > 0 && "Sources disagree.",
+  ];
+  return told.filter(Boolean).join(" ");
+}
+
 /** What a screen reader hears, once a turn has reached its end. */
 export function announcement(turn) {
   if (!turn) return "";
-  if (turn.state === "answered") return `Answered with ${count(turn.passages.length, "passage")}.`;
+  if (turn.state === "answered") return answeredInWords(turn.answer);
   if (turn.state === "unanswered") return `Not found. ${turn.answer.reason?.text || ""}`;
   if (turn.state === "failed") return `${turn.problem.title} ${turn.problem.detail}`;
   return turn.state === "cancelled" ? "Cancelled." : "";
 }
-
-const Published = ({ date }) =>
-  date ? html`<time datetime=${date}>${dateInWords(date)}</time>` : html`<span>undated</span>`;
-
-/** Source, date and place in the document, in one line. */
-export function About({ document, citation }) {
-  const headings = citation?.heading_path || [];
-  const path = headings[0] === document.title ? headings.slice(1) : headings; // the title is said already
-  return html`<p class="about">
-    ${document.source && html`<span class="source"><bdi>${document.source}</bdi></span>`}
-    <${Published} date=${document.published} />
-    ${path.length > 0 && html`<span class="path"><bdi>${path.join(" › ")}</bdi></span>`}
-  </p>`;
-}
-
-/** A passage's quote, cut to what matters until all of it is asked for; print shows all of it. */
-function Quote({ passage }) {
-  const [whole, setWhole] = useState(false);
-  const pieces = piecesOf(passage);
-  const layers = layersOf(passage.citation, passage.highlights);
-  const piece = ({ start, end, shown }) => {
-    const text = marked(passage.text, layers, start, end);
-    return shown ? text : html`<span class="rest" key=${start}><span>${text}</span></span>`;
-  };
-  return html`<blockquote dir="auto" class=${whole ? "" : "cut"}>${pieces.map(piece)}</blockquote>
-    ${
-      pieces.length > 1 &&
-      html`<button type="button" class="quiet whole" aria-expanded=${String(whole)} onClick=${() => setWhole(!whole)}>
-      ${whole ? "Show less" : "Show the whole passage"}
-    </button>`
-    }`;
-}
-
-function Passage({ passage, onOpen }) {
-  const { rank, document, citation } = passage;
-  const name = nameOf(document) + pageInWords(citation.page);
-  return html`<li class="passage">
-    <h3>
-      <button type="button" class="chip" aria-label=${`Source ${rank}: ${name}`} onClick=${() => onOpen(passage)}>
-        <span class="number">${rank}</span><span class="name"><bdi>${name}</bdi></span>
-      </button>
-    </h3>
-    <${About} document=${document} citation=${citation} />
-    <${Quote} passage=${passage} />
-  </li>`;
-}
-
-const Passages = ({ passages, onOpen }) =>
-  html`<ol class="passages">
-    ${passages.map((passage) => html`<${Passage} key=${passage.id} passage=${passage} onOpen=${onOpen} />`)}
-  </ol>`;
 
 function Failed({ problem, onRetry }) {
   const { title, detail, requestId, retryAfter } = problem;
@@ -138,7 +98,7 @@ function Failed({ problem, onRetry }) {
 }
 
 function Unanswered({ turn, documents, onOpen }) {
-  const { reason, nearest } = turn.answer;
+  const { reason, nearest, confidence } = turn.answer;
   const where = filterForApi(turn.asked.filter)
     ? "in the documents that the filter leaves"
     : documents
@@ -147,6 +107,7 @@ function Unanswered({ turn, documents, onOpen }) {
   return html`<div class="finding">
       <p class="verdict"><strong>Not found ${where}.</strong></p>
       <p>${reason?.text}</p>
+      <${Confidence} of=${confidence} />
     </div>
     ${
       nearest.length > 0 &&
@@ -156,11 +117,6 @@ function Unanswered({ turn, documents, onOpen }) {
     </section>`
     }`;
 }
-
-const Legend = () => html`<p class="legend">
-  <span class="sample sentence">Shaded</span>: the sentences that fit the question best.${" "}
-  <span class="sample term">Underlined</span>: its words.
-</p>`;
 
 const Asking = ({ onCancel }) => html`<div class="asking">
   <div class="skeleton" aria-hidden="true"><span></span><span></span><span></span></div>
@@ -177,7 +133,9 @@ function Body({ turn, documents, onOpen, onCancel, onRetry }) {
   if (turn.state === "cancelled")
     return html`<div class="notice"><p>Cancelled.</p><button type="button" onClick=${retry}>Ask again</button></div>`;
   if (turn.state === "unanswered") return html`<${Unanswered} turn=${turn} documents=${documents} onOpen=${onOpen} />`;
-  return html`<${Legend} /><${Passages} passages=${turn.passages} onOpen=${onOpen} />`;
+  const exact = turn.passages.some(({ highlights }) => highlights.some(({ kind }) => kind === "answer"));
+  return html`<${Exact} answer=${turn.answer} onOpen=${onOpen} />
+    <${Legend} exact=${exact} /><${Passages} passages=${turn.passages} onOpen=${onOpen} />`;
 }
 
 /** What the answer says about itself: the question as it was understood, what was left out, warnings. */

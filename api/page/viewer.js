@@ -1,9 +1,9 @@
 // The document viewer: a document's stored text with a span marked, beside the page or, on a narrow screen, over it.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/standalone.module.js";
+import { About } from "./cited.js";
 import { Problem, getJson } from "./client.js";
 import { layersOf, marked, utf16At } from "./marks.js";
-import { About } from "./turns.js";
 import { count, nameOf, pageInWords, webLink } from "./words.js";
 
 // Code points fetched on each side of the span: a long document is opened as quickly as a short one.
@@ -101,7 +101,7 @@ function useArrival(box, target) {
   useLayoutEffect(() => {
     const mark = box.current.querySelector("mark");
     if (!mark) return;
-    bringIntoView(box.current.querySelector("mark.sentence") || mark);
+    bringIntoView(box.current.querySelector("mark.answer") || box.current.querySelector("mark.sentence") || mark);
     mark.tabIndex = -1; // so that a screen reader goes on reading from here
     mark.focus({ preventScroll: true });
   }, [target]);

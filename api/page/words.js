@@ -40,6 +40,17 @@ export function ago(instant, now = Date.now()) {
   return unit ? `${count(Math.floor(seconds / length), unit)} ago` : "just now";
 }
 
+const CONFIDENCE = [
+  [0.9, "very high"],
+  [0.75, "high"],
+  [0.5, "medium"],
+  [0.25, "low"],
+];
+
+/** The word for a probability; the command line has the same words. */
+export const confidenceInWords = (confidence) =>
+  (CONFIDENCE.find(([least]) => confidence >= least) || [0, "very low"])[1];
+
 const LEFT_OUT = {
   reader_budget: "Time ran out before every passage was read closely.",
   dense_unavailable: "Search by meaning is not available now; these were found by their words alone.",

@@ -122,7 +122,7 @@ def service(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The real server by its console script, on a free port, with those documents and an empty collection."""
     folder = tmp_path_factory.mktemp("browser")
     port, log = _free_port(), folder / "server.log"
-    environment = {**os.environ, "PINCITE_DATA": str(folder / "data")}
+    environment = {**os.environ, "PINCITE_DATA": str(folder / "data"), "PINCITE_READER": "off"}
     script = Path(sys.executable).with_name("pincite")
     with log.open("wb") as output:
         process = subprocess.Popen(
