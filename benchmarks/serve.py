@@ -83,13 +83,14 @@ def asked_by(
 
 
 def told(found: Iterable[tuple[float, str, Mapping[str, float], str]]) -> dict[str, Any]:
-    """Return percentiles in milliseconds: of all, of answered and declined apart, and the median of each stage."""
+    """Return mean and percentiles in milliseconds, of all, answered and declined, and the median of each stage."""
     found = list(found)
     result: dict[str, Any] = {}
     for name in ("all", "answered", "declined"):
         times = [milliseconds for milliseconds, outcome, *_ in found if name in ("all", outcome)]
         if times:
-            result[name] = {"n": len(times)} | {f"p{p}": float(np.percentile(times, p)) for p in (50, 95, 99)}
+            percentiles = {f"p{p}": float(np.percentile(times, p)) for p in (50, 95, 99)}
+            result[name] = {"n": len(times), "mean": float(np.mean(times)), **percentiles}
     stages = {stage for _, _, timing, _ in found for stage in timing}
     result["stages_p50"] = {stage: median(t[stage] for _, _, t, _ in found if stage in t) for stage in sorted(stages)}
     problems = [problem for _, outcome, _, problem in found if outcome == "error"]

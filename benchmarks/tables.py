@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -35,14 +35,19 @@ def estimates(results: Mapping[str, Values], measure: str) -> dict[str, dict[str
     return {name: row for name, row in rows.items() if row}
 
 
-def standing(results: Mapping[str, Values], one: str, outside: Sequence[str] = OUTSIDE) -> dict[str, Any]:
+def standing(
+    results: Mapping[str, Values],
+    one: str,
+    outside: Sequence[str] = OUTSIDE,
+    judged_by: Callable[[str], str] = headline,
+) -> dict[str, Any]:
     """Return the mean over the sets of every system, and what `one` has before each other, in all and set by set.
 
-    A set counts by its headline measure, each as much as another; those of `outside` are left out of the mean. The
-    test is paired, over all questions, each flipped and drawn within its set.
+    A set counts by the measure that `judged_by` gives it, each as much as another; those of `outside` are left out of
+    the mean. The test is paired, over all questions, each flipped and drawn within its set.
     """
     judged = {
-        name: {system: values[headline(name)] for system, values in systems.items()}
+        name: {system: values[judged_by(name)] for system, values in systems.items()}
         for name, systems in results.items()
     }
     inside = {name: systems for name, systems in judged.items() if name not in outside} or judged
