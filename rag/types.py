@@ -86,17 +86,48 @@ class Question:
     history: Sequence[Turn] = ()
     at_least: str | None = None
     explain: bool = False
+    read: bool = True  # whether the first passages are read, where there is a reader
+    budget_ms: int | None = None  # of the whole question: fewer passages are read when time is short
+    min_confidence: float | None = None  # 0 to 1, in place of the threshold
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSpan:
+    """Words of a passage that may answer: code points of its text; `score` is the log-odds against no answer."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader says of a question and one passage.
+
+    `relevance` is a logit; `spans` are the likeliest answers, best first, none overlapping another; `verdict` has the
+    probabilities that the passage supports the question read as a claim, contradicts it, or says nothing of it.
+    """
+
+    relevance: float
+    spans: tuple[ScoredSpan, ...]
+    verdict: tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A candidate passage in its place: its fused score and the raw scores that made it."""
+    """A candidate passage in its place.
+
+    `score` orders; with a reader it is the probability that the passage answers, else it equals `fused`, the first
+    stage's score. The others are the raw scores that made it, None where a stage did not see the passage.
+    """
 
     stored: StoredPassage
     score: float
     dense: float | None
     lexical: float | None
     explain: Mapping[str, Json] | None = None
+    fused: float = 0.0
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +151,7 @@ class Citation:
 class Highlight:
     """A part of a passage that matters to the question; offsets into the document's stored text."""
 
-    kind: Literal["sentence", "term"]
+    kind: Literal["answer", "sentence", "term"]
     start: int
     end: int
     start_utf16: int
@@ -141,6 +172,25 @@ class AnswerPassage:
     citation: Citation
     highlights: Sequence[Highlight]
     explain: Mapping[str, Json] | None = None
+    fused: float = 0.0
+    reader: float | None = None  # the reader's logit of relevance
+
+
+@dataclass(frozen=True, slots=True)
+class ShortAnswer:
+    """The exact words that answer, with their citation, and the document that says them."""
+
+    text: str
+    citation: Citation
+    document: DocumentInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Different values that sources give for one thing, each with its place."""
+
+    kind: Literal["number", "date", "name"]
+    values: Sequence[ShortAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +215,11 @@ class Answer:
     degraded: tuple[str, ...]
     timing_ms: Mapping[str, float]
     warnings: Sequence[str] = ()
+    confidence: float | None = None  # the probability that the documents hold an answer, None without a reader
+    threshold: float | None = None  # the least confidence that is answered, None without a reader
+    answer: ShortAnswer | None = None
+    alternatives: Sequence[ShortAnswer] = ()  # other answers that passages give, best first
+    conflicts: Sequence[Conflict] = ()
     ranking: int | None = None  # the version of the collection's own ranking that decided, None for the default
 
 

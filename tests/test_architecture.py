@@ -15,11 +15,12 @@ HOMES = {
     "apsw": {"index/store.py", "index/migrations.py"},
     "faiss": {"index/dense.py"},
     "tantivy": {"index/terms.py"},
-    "torch": {"rag/runtimes/plain.py", "rag/runtimes/prepare.py"},
+    "torch": {"rag/runtimes/plain.py", "rag/runtimes/prepare.py", "rag/runtimes/reader.py"},
     "sentence_transformers": {"rag/runtimes/plain.py"},
-    "transformers": {"rag/runtimes/plain.py"},
+    "transformers": {"rag/runtimes/plain.py", "rag/runtimes/reader.py"},
     "openvino": {"rag/runtimes/fast.py", "rag/runtimes/prepare.py"},
-    "tokenizers": {"rag/encoding.py"},
+    "safetensors": {"rag/runtimes/reader.py"},
+    "tokenizers": {"rag/encoding.py", "rag/pairs.py", "rag/reading.py", "rag/runtimes/prepare.py"},
     "langchain_text_splitters": {"rag/splitting.py"},
     "trafilatura": {"rag/loaders/html.py"},
     "pypdf": {"rag/loaders/pdf.py"},
@@ -42,7 +43,7 @@ HOMES = {
     "pydantic": {"api"},
     "pydantic_settings": {"api/settings.py"},
 }
-STAGES = {"loaders", "splitting", "encoding", "fusion", "assembly", "evidence", "history"}
+STAGES = {"loaders", "splitting", "encoding", "fusion", "assembly", "evidence", "history", "reading"}
 CODE = sorted(chain.from_iterable((ROOT / room).rglob("*.py") for room in ROOMS))
 
 

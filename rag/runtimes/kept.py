@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from index.types import Vectors
 
@@ -24,6 +24,27 @@ class Runtime(Protocol):
 
     def forward(self, tokens: Sequence[Sequence[int]]) -> Vectors:
         """Return unit vectors, float32, shape (len(tokens), dimension), of token ids, special ones included."""
+        ...
+
+
+class Outputs(NamedTuple):
+    """A reader's logits, float32: relevance (pairs,), span (pairs, length, 2), start and end, and verdict (pairs, 3).
+
+    `length` is that of the longest pair or more; what lies after a pair's own tokens means nothing.
+    """
+
+    relevance: Vectors
+    span: Vectors
+    verdict: Vectors
+
+
+class ReaderRuntime(Protocol):
+    """Runs a reader; `places` threads may call `read` at the same time."""
+
+    places: int
+
+    def read(self, tokens: Sequence[Sequence[int]], segments: Sequence[Sequence[int]]) -> Outputs:
+        """Return the logits of pairs given as token ids, special ones included, and their segments, 0 or 1."""
         ...
 
 

@@ -1,0 +1,205 @@
+"""Question and passage read together: how well it answers, the exact words, and what it says of a claim.
+
+The reader was trained by benchmarks/reader/ and lies beside this file; docs/reader.md is its card.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from index.types import StoredPassage, Vectors
+from rag.pairs import WINDOW, Pair, pair, tokenize
+from rag.runtimes.choose import Prepared, default_model, prepared_reader
+from rag.runtimes.kept import Outputs, ReaderRuntime, file_digest
+from rag.types import Reading, ScoredSpan
+
+WEIGHTS = Path(__file__).parent / "reader.safetensors"
+SPANS = 3  # kept of a passage
+_LONGEST = 30  # tokens of an answer
+_LIKELY = 12  # starts and ends that are tried, each with each
+_BATCH = 640  # tokens with their padding that are read at once: small enough that every core gets as much to do
+_EDGES = re.compile(r"^[\s,.;:!?\"“”„«»()\[\]–—-]+|[\s,.;:!?\"“”„«»()\[\]–—-]+$")
+
+
+class Reader(Protocol):
+    """Reads passages for a question; `fingerprint` names everything that decides what it says."""
+
+    fingerprint: str
+    runtime: str  # what runs the model
+
+    def read(self, question: str, passages: Sequence[StoredPassage]) -> list[Reading]:
+        """Return one reading a passage, in their order; the same passages always give the same readings."""
+        ...
+
+    def affordable(self, question: str, passages: Sequence[StoredPassage], seconds: float) -> int:
+        """Return how many of the first passages can be read in so many seconds, going by how fast it has been."""
+        ...
+
+    def warm_up(self) -> None:
+        """Load what reading needs, so that the first question need not wait for it."""
+        ...
+
+
+class WordReader:
+    """A reader without a model: the share of the question's words that a passage holds, and its names and numbers.
+
+    It knows no meaning; it serves tests, as HashingEncoder does.
+    """
+
+    fingerprint = "words"
+    runtime = "words"
+
+    def __init__(self, per_second: float = 1e6) -> None:
+        self._per_second = per_second  # passages
+
+    def read(self, question: str, passages: Sequence[StoredPassage]) -> list[Reading]:
+        """Compare the words."""
+        return [_by_words(question, one.text, one.passage.header) for one in passages]
+
+    def affordable(self, question: str, passages: Sequence[StoredPassage], seconds: float) -> int:
+        """Count on a fixed speed."""
+        return max(0, min(len(passages), int(seconds * self._per_second)))
+
+    def warm_up(self) -> None:
+        """Need nothing."""
+
+
+def _by_words(question: str, text: str, header: str) -> Reading:
+    asked = set(re.findall(r"\w{4,}|\d+", question.lower()))
+    held = asked & set(re.findall(r"\w{4,}|\d+", f"{header} {text}".lower()))
+    share = len(held) / max(1, len(asked))
+    named = [one for one in re.finditer(r"\d[\d.,:]*\d|\d|[A-Z]\w+(?: [A-Z]\w+)*", text) if one[0].lower() not in asked]
+    spans = tuple(ScoredSpan(*one.span(), 8 * share - 4 - place) for place, one in enumerate(named[:SPANS]))
+    supported = share * 0.9
+    return Reading(8 * share - 4, spans, (supported, 0.05, 0.95 - supported))
+
+
+class ModelReader:
+    """The trained reader, as it was prepared for this machine; loaded when first needed."""
+
+    def __init__(self, prepared: Prepared, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+        self.runtime = prepared.facts.runtime
+        self._prepared = prepared
+        self._tokenizer = Tokenizer.from_str(prepared.tokenizer())
+        self._tokenizer.no_truncation()
+        self._lock = threading.Lock()
+        self._opened: tuple[ReaderRuntime, ThreadPoolExecutor] | None = None
+        measured = {one.runtime: one.tokens_per_second for one in prepared.facts.measured}
+        self._per_second = measured[self.runtime]  # tokens
+
+    def read(self, question: str, passages: Sequence[StoredPassage]) -> list[Reading]:
+        """Read the passages in batches of like lengths, as many at a time as there are cores."""
+        pairs = self._pairs(question, passages)
+        order = sorted(range(len(pairs)), key=lambda at: len(pairs[at].ids))
+        runtime, pool = self._open()
+
+        def run(batch: Sequence[int]) -> Outputs:
+            return runtime.read([pairs[at].ids for at in batch], [pairs[at].segments for at in batch])
+
+        batches = list(_batches(order, pairs))
+        readings: list[Reading | None] = [None] * len(pairs)
+        for batch, found in zip(batches, pool.map(run, batches), strict=True):
+            for row, at in enumerate(batch):
+                readings[at] = _reading(pairs[at], passages[at].text, found, row)
+        return [one for one in readings if one is not None]
+
+    def affordable(self, question: str, passages: Sequence[StoredPassage], seconds: float) -> int:
+        """Count the tokens of each passage against the speed that was measured when the model was prepared."""
+        left, number = seconds * self._per_second, 0
+        for one in self._pairs(question, passages):
+            left -= len(one.ids)
+            if left < 0:
+                break
+            number += 1
+        return number
+
+    def warm_up(self) -> None:
+        """Load the model."""
+        self._open()
+
+    def _pairs(self, question: str, passages: Sequence[StoredPassage]) -> list[Pair]:
+        headers, texts = [one.passage.header for one in passages], [one.text for one in passages]
+        asked, *read = tokenize(self._tokenizer, [question, *headers, *texts])
+        return [pair(asked, *both, WINDOW) for both in zip(read[: len(headers)], read[len(headers) :], strict=True)]
+
+    def _open(self) -> tuple[ReaderRuntime, ThreadPoolExecutor]:
+        with self._lock:
+            if self._opened is None:
+                runtime = self._prepared.open_reader(WEIGHTS)
+                self._opened = runtime, ThreadPoolExecutor(runtime.places, thread_name_prefix="reader")
+            return self._opened
+
+
+def load_reader(cache: Path | None = None) -> ModelReader:
+    """Return the reader that comes with Pincite, prepared once for each machine and kept in `cache`.
+
+    Raises ModelUnavailable where its weights, or those of the default model that it is built on, are not there.
+    """
+    folder = default_model()
+    fingerprint = file_digest(WEIGHTS)
+    return ModelReader(prepared_reader(folder, WEIGHTS, fingerprint, cache), fingerprint)
+
+
+def _batches(order: Sequence[int], pairs: Sequence[Pair]) -> list[list[int]]:
+    batches: list[list[int]] = []
+    for at in order:
+        if not batches or (len(batches[-1]) + 1) * len(pairs[at].ids) > _BATCH:
+            batches.append([])
+        batches[-1].append(at)
+    return batches
+
+
+def _reading(one: Pair, text: str, found: Outputs, row: int) -> Reading:
+    said = np.exp(found.verdict[row] - found.verdict[row].max())
+    supported, contradicted, nothing = (float(share) for share in said / said.sum())
+    spans = best_spans(found.span[row], one, text)
+    return Reading(float(found.relevance[row]), spans, (supported, contradicted, nothing))
+
+
+def best_spans(logits: Vectors, one: Pair, text: str) -> tuple[ScoredSpan, ...]:
+    """Return the likeliest spans of a passage, best first, none overlapping another, as whole words without edges.
+
+    `logits` are those of start and end, shape (length, 2); the first token's say that there is no answer.
+    """
+    if not one.offsets:
+        return ()
+    inside = logits[one.first : one.first + len(one.offsets)].astype(np.float64)
+    starts, ends = (np.argsort(-inside[:, side], kind="stable")[:_LIKELY] for side in (0, 1))
+    tried = [
+        (float(inside[start, 0] + inside[end, 1]), int(start), int(end))
+        for start in starts
+        for end in ends
+        if start <= end < start + _LONGEST
+    ]
+    nothing = float(logits[0].astype(np.float64).sum())
+    kept: list[ScoredSpan] = []
+    for score, start, end in sorted(tried, key=lambda found: (-found[0], found[1], found[2])):
+        first, last = _whole(text, one.offsets[start][0], one.offsets[end][1])
+        if first < last and not any(first < other.end and other.start < last for other in kept):
+            kept.append(ScoredSpan(first, last, score - nothing))
+        if len(kept) == SPANS:
+            break
+    return tuple(kept)
+
+
+def _whole(text: str, start: int, end: int) -> tuple[int, int]:
+    """Widen to whole words, and leave out white space and punctuation at both ends."""
+    while start > 0 and text[start - 1].isalnum() and text[start].isalnum():
+        start -= 1
+    while end < len(text) and text[end].isalnum() and text[end - 1].isalnum():
+        end += 1
+    part = text[start:end]
+    closing = len(part.rstrip()) and _EDGES.sub("", part)
+    if not closing:
+        return start, start
+    begin = start + part.index(closing)
+    return begin, begin + len(closing)
