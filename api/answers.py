@@ -143,6 +143,30 @@ class SearchOut(Shown):
     timing_ms: dict[str, float]
 
 
+class ClaimOut(Shown):
+    """A sentence of a text that was checked; offsets into that text."""
+
+    text: str
+    start_char: int
+    end_char: int
+    start_utf16: int
+    end_utf16: int
+    verdict: Literal["supported", "contradicted", "not_found"]
+    confidence: float | None
+    citations: list[CitationOut]
+    against: list[CitationOut]
+    nearest: list[CitationOut]
+
+
+class CheckOut(Shown):
+    """The answer to `/v1/check`, sentences in the order of the text."""
+
+    claims: list[ClaimOut]
+    snapshot: SnapshotOut
+    timing_ms: dict[str, float]
+    degraded: list[str]
+
+
 class VerdictOut(Shown):
     """Whether one citation still holds."""
 

@@ -10,6 +10,8 @@ QUERY_BYTES: Final = 8_192  # of UTF-8
 QUERIES: Final = 256  # questions in one search
 DOCUMENTS: Final = 1_000  # documents in one batch
 CITATIONS: Final = 1_000  # citations in one verification
+CHECK_BYTES: Final = 65_536  # of UTF-8, the text whose claims are checked
+CHECK_SENTENCES: Final = 500  # of it: each is searched for and read
 ASK_TOP_K: Final = 50
 SEARCH_TOP_K: Final = 1_000
 HISTORY_TURNS: Final = 64
@@ -55,6 +57,8 @@ def named_limits(limits: Limits) -> dict[str, int | float]:
         "queries": QUERIES,
         "documents": DOCUMENTS,
         "citations": CITATIONS,
+        "check_bytes": CHECK_BYTES,
+        "check_sentences": CHECK_SENTENCES,
         "ask_top_k": ASK_TOP_K,
         "search_top_k": SEARCH_TOP_K,
         "history_turns": HISTORY_TURNS,

@@ -14,6 +14,7 @@ from api import limits
 from index.checking import ID
 from index.dates import interval
 from index.types import Json, utf16_length
+from rag.splitting import sentences
 from rag.types import Mode, Question, Turn
 
 DOCUMENT_ID = f"^{ID.pattern}$"
@@ -142,6 +143,36 @@ class SearchRequest(_Asked):
         """The questions in the order in which they were sent."""
         queries = self.queries if self.query is None else (self.query,)
         return [self.question(query, top_k=self.top_k) for query in queries or ()]
+
+
+def _checkable(value: str) -> str:
+    if not value.strip():
+        raise PydanticCustomError("blank", "must not be blank: send the sentences to check")
+    if len(value.encode("utf-8")) > limits.CHECK_BYTES:
+        message = "may have {limit} bytes of UTF-8 at most: check it in parts"
+        raise PydanticCustomError("too_long", message, {"limit": limits.CHECK_BYTES})
+    if len(sentences(value)) > limits.CHECK_SENTENCES:
+        message = "may have {limit} sentences at most: check it in parts"
+        raise PydanticCustomError("too_many", message, {"limit": limits.CHECK_SENTENCES})
+    return value
+
+
+class CheckRequest(Strict):
+    """A text, whose sentences are held against the documents of a collection that match a filter."""
+
+    text: Annotated[
+        str,
+        StringConstraints(max_length=limits.CHECK_BYTES),
+        AfterValidator(_checkable),
+        Field(json_schema_extra={"pattern": r"\S"}),
+    ]
+    collection: CollectionName = "default"
+    filter: Filter | None = None
+
+    @property
+    def condition(self) -> Json:
+        """The filter as it was sent, None where none was."""
+        return self.filter.root if self.filter else None
 
 
 _Offset = Annotated[int, Field(ge=0, le=2**53 - 1)]

@@ -15,8 +15,10 @@ from urllib.parse import quote, urlencode
 from api.answers import (
     AnswerOut,
     CandidatesOut,
+    CheckOut,
     CitationOut,
     CitedDocument,
+    ClaimOut,
     HighlightOut,
     PageOut,
     PassageOut,
@@ -30,6 +32,7 @@ from api.answers import (
 from api.inventory import CollectionOut, CollectionSummary, DocumentOut, DocumentResult, FacetsOut
 from index.types import CollectionInfo, DocumentInfo
 from rag.ask import SearchResult
+from rag.claims import Checked, Claim
 from rag.types import Answer, AnswerPassage, Citation, Highlight, IngestResult
 
 
@@ -149,6 +152,31 @@ def search_out(results: Sequence[SearchResult], config: str) -> SearchOut:
         ],
         snapshot=SnapshotOut(token=results[0].token, config=config),
         timing_ms=_rounded(timing),
+    )
+
+
+def check_out(checked: Checked, config: str) -> CheckOut:
+    """Translate what became of the sentences of a text."""
+    return CheckOut(
+        claims=[_claim(one) for one in checked.claims],
+        snapshot=SnapshotOut(token=checked.token, config=config),
+        timing_ms=_rounded(checked.timing_ms),
+        degraded=list(checked.degraded),
+    )
+
+
+def _claim(claim: Claim) -> ClaimOut:
+    return ClaimOut(
+        text=claim.text,
+        start_char=claim.start,
+        end_char=claim.end,
+        start_utf16=claim.start_utf16,
+        end_utf16=claim.end_utf16,
+        verdict=claim.verdict,
+        confidence=claim.confidence,
+        citations=[_citation(one) for one in claim.citations],
+        against=[_citation(one) for one in claim.against],
+        nearest=[_citation(one) for one in claim.nearest],
     )
 
 
