@@ -39,7 +39,7 @@ class CitationOut(Shown):
 
 
 class HighlightOut(Shown):
-    """A sentence or a term that matters to the question; offsets into the document's text."""
+    """What answers, or a sentence or term that matters to the question; offsets into the document's text."""
 
     kind: Literal["answer", "sentence", "term"]
     start_char: int
@@ -49,11 +49,12 @@ class HighlightOut(Shown):
 
 
 class ScoresOut(Shown):
-    """The raw score of each leg, null where it did not find the passage, and the fused one."""
+    """The raw scores, null where a stage did not see the passage, and the one that the first stage makes of them."""
 
     dense: float | None
     lexical: float | None
     fused: float
+    reader: float | None
 
 
 class CitedDocument(Shown):
@@ -89,6 +90,36 @@ class ReasonOut(Shown):
     text: str
 
 
+class DocumentNamed(Shown):
+    """A document as it is named beside what it says."""
+
+    id: str
+    title: str | None
+    source: str | None
+    published: str | None
+
+
+class SaidOut(Shown):
+    """Exact words of a document, with their place."""
+
+    text: str
+    citation: CitationOut
+    document: DocumentNamed
+
+
+class ShortAnswerOut(SaidOut):
+    """The exact words that answer; `alternatives` are other answers that passages give, best first."""
+
+    alternatives: list[SaidOut]
+
+
+class ConflictOut(Shown):
+    """Different values that sources give for one thing."""
+
+    kind: Literal["number", "date", "name"]
+    values: list[SaidOut]
+
+
 class SnapshotOut(Shown):
     """What was seen: `token` names the state of the collection, `config` all that else decides an answer."""
 
@@ -97,7 +128,7 @@ class SnapshotOut(Shown):
 
 
 class AnswerOut(Shown):
-    """The answer to `/v1/ask`; `confidence`, `threshold` and `answer` stay null until a reader is loaded."""
+    """The answer to `/v1/ask`; `confidence`, `threshold` and `answer` are null without a reader."""
 
     id: str
     object: Literal["answer"]
@@ -108,10 +139,10 @@ class AnswerOut(Shown):
     confidence: float | None
     threshold: float | None
     reason: ReasonOut | None
-    answer: dict[str, Json] | None
+    answer: ShortAnswerOut | None
     passages: list[PassageOut]
     nearest: list[PassageOut]
-    conflicts: list[dict[str, Json]]
+    conflicts: list[ConflictOut]
     snapshot: SnapshotOut
     ranking: int | None
     timing_ms: dict[str, float]

@@ -219,6 +219,13 @@ class JobList(Shown):
     jobs: list[JobSummary]
 
 
+class ReaderOut(Shown):
+    """What reads the passages, and what runs it."""
+
+    fingerprint: str
+    runtime: str
+
+
 class InfoOut(Shown):
     """What is running, with which limits, on how much."""
 
@@ -226,6 +233,7 @@ class InfoOut(Shown):
     version: str
     versions: dict[str, str]
     model: dict[str, Json]
+    reader: ReaderOut | None
     runtime: dict[str, Json]
     config: str
     formats: dict[str, list[str]]

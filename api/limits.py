@@ -12,6 +12,7 @@ DOCUMENTS: Final = 1_000  # documents in one batch
 CITATIONS: Final = 1_000  # citations in one verification
 CHECK_BYTES: Final = 65_536  # of UTF-8, the text whose claims are checked
 CHECK_SENTENCES: Final = 500  # of it: each is searched for and read
+BUDGET_MS: Final = 60_000  # of one question
 ASK_TOP_K: Final = 50
 SEARCH_TOP_K: Final = 1_000
 HISTORY_TURNS: Final = 64
@@ -59,6 +60,7 @@ def named_limits(limits: Limits) -> dict[str, int | float]:
         "citations": CITATIONS,
         "check_bytes": CHECK_BYTES,
         "check_sentences": CHECK_SENTENCES,
+        "budget_ms": BUDGET_MS,
         "ask_top_k": ASK_TOP_K,
         "search_top_k": SEARCH_TOP_K,
         "history_turns": HISTORY_TURNS,

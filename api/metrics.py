@@ -18,7 +18,7 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _COLLECTIONS = 100
 _STAGES = (0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.016, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _REQUESTS = (0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
-_STAGE_NAMES = ("encode", "retrieve", "assemble", "total")
+_STAGE_NAMES = ("encode", "retrieve", "read", "assemble", "total")
 
 
 class Metrics:
@@ -57,8 +57,8 @@ class Metrics:
         """Count a question (`kind` ask or search) and what its stages took, in milliseconds."""
         self.questions.labels(kind, outcome).inc()
         stages = dict(timing_ms)
-        if "total" in stages:  # what is neither encoding nor retrieving
-            stages["assemble"] = stages["total"] - stages.get("encode", 0.0) - stages.get("retrieve", 0.0)
+        if "total" in stages:
+            stages["assemble"] = stages["total"] - sum(stages.get(one, 0.0) for one in ("encode", "retrieve", "read"))
         for stage in _STAGE_NAMES:
             if stage in stages:
                 self.question_seconds.labels(kind, stage).observe(max(0.0, stages[stage]) / 1000)

@@ -5,6 +5,7 @@ They are the OpenAPI document's request schemas; what is answered is in answers.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, StringConstraints, model_validator
@@ -100,17 +101,22 @@ class _Asked(_Talked):
     collection: CollectionName = "default"
     mode: Mode = "hybrid"
     explain: bool = False
+    read: Annotated[bool, Field(description="Whether the first passages are read, where a reader is loaded.")] = True
+    budget_ms: Annotated[
+        int | None,
+        Field(ge=1, le=limits.BUDGET_MS, description="Of each question: fewer passages are read when time is short."),
+    ] = None
 
-    def question(self, query: str, *, top_k: int, at_least: str | None = None) -> Question:
-        """Return the question that rag/ask.py answers."""
+    def _question(self, query: str, top_k: int) -> Question:
         return Question(
             query=query,
             top_k=top_k,
             filter=self.filter.root if self.filter else None,
             mode=self.mode,
             history=tuple(Turn(turn.role, turn.content) for turn in self.history),
-            at_least=at_least,
             explain=self.explain,
+            read=self.read,
+            budget_ms=self.budget_ms,
         )
 
 
@@ -122,7 +128,16 @@ class AskRequest(_Asked):
     at_least: Annotated[
         str | None, Field(max_length=200, description="The token of a write that the answer must have seen, or 503.")
     ] = None
+    min_confidence: Annotated[
+        float | None, Field(ge=0, le=1, description="In place of the threshold; 0 refuses nothing.")
+    ] = None
     stream: bool = False
+
+    @property
+    def question(self) -> Question:
+        """The question that rag/ask.py answers."""
+        found = self._question(self.query, self.top_k)
+        return replace(found, at_least=self.at_least, min_confidence=self.min_confidence)
 
 
 class SearchRequest(_Asked):
@@ -142,7 +157,7 @@ class SearchRequest(_Asked):
     def questions(self) -> list[Question]:
         """The questions in the order in which they were sent."""
         queries = self.queries if self.query is None else (self.query,)
-        return [self.question(query, top_k=self.top_k) for query in queries or ()]
+        return [self._question(query, self.top_k) for query in queries or ()]
 
 
 def _checkable(value: str) -> str:

@@ -19,13 +19,17 @@ from api.answers import (
     CitationOut,
     CitedDocument,
     ClaimOut,
+    ConflictOut,
+    DocumentNamed,
     HighlightOut,
     PageOut,
     PassageOut,
     ReasonOut,
+    SaidOut,
     ScoresOut,
     SearchOut,
     SearchResultOut,
+    ShortAnswerOut,
     Shown,
     SnapshotOut,
 )
@@ -33,7 +37,7 @@ from api.inventory import CollectionOut, CollectionSummary, DocumentOut, Documen
 from index.types import CollectionInfo, DocumentInfo
 from rag.ask import SearchResult
 from rag.claims import Checked, Claim
-from rag.types import Answer, AnswerPassage, Citation, Highlight, IngestResult
+from rag.types import Answer, AnswerPassage, Citation, Highlight, IngestResult, ShortAnswer
 
 
 def now() -> str:
@@ -98,12 +102,24 @@ def _passage(passage: AnswerPassage) -> PassageOut:
         id=passage.id,
         text=passage.text,
         score=passage.score,
-        scores=ScoresOut(dense=passage.dense, lexical=passage.lexical, fused=passage.score),
+        scores=ScoresOut(dense=passage.dense, lexical=passage.lexical, fused=passage.fused, reader=passage.reader),
         document=_cited_document(passage.document),
         citation=_citation(passage.citation),
         highlights=[_highlight(one) for one in passage.highlights],
         **extra,
     )
+
+
+def _said(said: ShortAnswer) -> SaidOut:
+    about = said.document
+    document = DocumentNamed(id=about.id, title=about.title, source=about.source, published=about.published)
+    return SaidOut(text=said.text, citation=_citation(said.citation), document=document)
+
+
+def _short(answer: Answer) -> ShortAnswerOut | None:
+    if answer.answer is None:
+        return None
+    return ShortAnswerOut(**dict(_said(answer.answer)), alternatives=[_said(one) for one in answer.alternatives])
 
 
 def answer_out(answer: Answer, config: str) -> AnswerOut:
@@ -115,13 +131,15 @@ def answer_out(answer: Answer, config: str) -> AnswerOut:
         query=answer.query,
         standalone_query=answer.standalone_query,
         answerable=answer.answerable,
-        confidence=None,
-        threshold=None,
+        confidence=answer.confidence,
+        threshold=answer.threshold,
         reason=ReasonOut(code=answer.reason.code, text=answer.reason.text) if answer.reason else None,
-        answer=None,
+        answer=_short(answer),
         passages=[_passage(one) for one in answer.passages],
         nearest=[_passage(one) for one in answer.nearest],
-        conflicts=[],
+        conflicts=[
+            ConflictOut(kind=one.kind, values=[_said(value) for value in one.values]) for one in answer.conflicts
+        ],
         snapshot=SnapshotOut(token=answer.token, config=config),
         ranking=answer.ranking,
         timing_ms=_rounded(answer.timing_ms),

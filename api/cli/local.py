@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from api.cli.service import Json, Refused, described
+from api.cli.service import Json, described, refused
 from api.deleting import delete_matching
 from api.limits import LIST_PAGE
 from api.problems import from_validation
-from api.schemas import TuningRequest
-from api.translations import answer_json, as_json, document_out, result_out, search_json, summary_out
+from api.schemas import AskRequest, CheckRequest, SearchRequest, TuningRequest
+from api.translations import answer_json, as_json, check_out, document_out, result_out, search_json, summary_out
 from api.tuning import choose_ranking, rankings, tuned
 from api.versions import version_of
 from api.wiring import Pincite
 from index.collection import Collection
 from rag.ask import Candidates, ask, search
+from rag.claims import check
 from rag.folders import GivenFile
 from rag.ingest import Ingest
-from rag.types import Question
+
+Request = TypeVar("Request", bound=BaseModel)
 
 
 class Local:
@@ -32,14 +34,24 @@ class Local:
 
     def ask(self, body: Json) -> Json:
         """Answer a body of `/v1/ask`."""
-        *_, answer = ask(_question(body), self._collection(body["collection"]), self._pincite.encoder)
+        collection, parts = self._collection(body["collection"]), self._pincite
+        question = _valid(AskRequest, body).question
+        *_, answer = ask(question, collection, parts.encoder, reader=parts.reader)
         assert not isinstance(answer, Candidates)
         return answer_json(answer, self._pincite.config_digest)
 
     def search(self, body: Json) -> Json:
-        """Answer a body of `/v1/search` with one query."""
-        found = search([_question(body)], self._collection(body["collection"]), self._pincite.encoder)
+        """Answer a body of `/v1/search`."""
+        collection, parts = self._collection(body["collection"]), self._pincite
+        found = search(_valid(SearchRequest, body).questions, collection, parts.encoder, reader=parts.reader)
         return search_json(found, self._pincite.config_digest)
+
+    def check(self, body: Json) -> Json:
+        """Answer a body of `/v1/check`."""
+        asked, parts = _valid(CheckRequest, body), self._pincite
+        collection = self._collection(asked.collection)
+        checked = check(asked.text, collection, parts.encoder, parts.reader, filter=asked.condition)
+        return as_json(check_out(checked, parts.config_digest))
 
     def ingest(
         self, collection: str, files: Iterable[GivenFile], on_file: Callable[[int], None]
@@ -87,11 +99,7 @@ class Local:
 
     def tune(self, collection: str, body: Json) -> Json:
         """Answer a body of `POST /v1/collections/{name}/rankings`."""
-        try:
-            request = TuningRequest.model_validate(body)
-        except ValidationError as error:
-            raise Refused(str(from_validation(error.errors()).detail)) from error
-        return as_json(tuned(self._pincite, collection, request))
+        return as_json(tuned(self._pincite, collection, _valid(TuningRequest, body)))
 
     def rankings(self, collection: str) -> Json:
         """Return the rankings that are kept with a collection."""
@@ -107,12 +115,13 @@ class Local:
 
     def info(self) -> Json:
         """Return versions, model and counts."""
-        encoder = self._pincite.encoder
+        encoder, reader = self._pincite.encoder, self._pincite.reader
         return described(
             version_of("pincite"),
             platform.python_version(),
             str(self._pincite.settings.data),
             {"fingerprint": encoder.fingerprint, "dimension": encoder.dimension, "runtime": encoder.runtime},
+            {"fingerprint": reader.fingerprint, "runtime": reader.runtime} if reader else None,
             self.collections(),
         )
 
@@ -123,5 +132,10 @@ class Local:
         return Ingest(self._collection(collection), self._pincite.encoder)
 
 
-def _question(body: Json) -> Question:
-    return Question(body["query"], top_k=body["top_k"], filter=body["filter"], mode=body["mode"])
+def _valid(model: type[Request], body: Json) -> Request:
+    """Return the body as the server reads it; raises Refused where the server would refuse it."""
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        told = from_validation(error.errors())
+        raise refused(str(told.detail), told.code, told.field or "", told.status_code) from error

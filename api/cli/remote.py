@@ -11,7 +11,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from api.cli.service import Json, Refused, delete_ids, described
+from api.cli.service import Json, Refused, delete_ids, described, refused
 from api.settings import Settings
 from index.lock import holder
 from rag.folders import GivenFile
@@ -21,7 +21,6 @@ _START_SECONDS = 10.0  # a server writes its address into the lock file a moment
 _BUSY_SECONDS = 60.0  # how long a server may be too busy
 _POLL_SECONDS = 0.1
 _UPLOAD_FILES, _UPLOAD_BYTES = 500, 16 * 2**20  # a single larger file goes alone
-_USAGE_FIELDS = frozenset({"query", "filter", "name"})
 
 
 class Remote:
@@ -41,6 +40,11 @@ class Remote:
     def search(self, body: Json) -> Json:
         """Answer a body of `/v1/search`."""
         answer: Json = self._call("POST", "/v1/search", body)
+        return answer
+
+    def check(self, body: Json) -> Json:
+        """Answer a body of `/v1/check`."""
+        answer: Json = self._call("POST", "/v1/check", body)
         return answer
 
     def ingest(
@@ -162,7 +166,7 @@ class Remote:
         encoder = {name: found["model"][name] for name in ("fingerprint", "dimension")}
         encoder["runtime"] = found["runtime"]["encoder"]
         python, data = found["versions"]["python"], str(self._settings.data) if self._settings else self._url
-        return described(found["version"], python, data, encoder, self.collections())
+        return described(found["version"], python, data, encoder, found["reader"], self.collections())
 
     def _call(self, method: str, path: str, body: Json | bytes | None = None, headers: Mapping[str, str] = {}) -> Any:
         """Return the JSON of an answer; raises Refused for a problem, after waiting where the server is busy."""
@@ -180,9 +184,8 @@ class Remote:
             if 0 < status < 400:
                 return answer
             if status and not (answer.get("code") == "busy" and time.monotonic() - started < _BUSY_SECONDS):
-                usage = str(answer.get("field", "")).partition(".")[0] in _USAGE_FIELDS and status == 422
                 detail = str(answer.get("detail", f"The server answered {status}."))
-                raise Refused(detail, usage=usage, code=str(answer.get("code", "")))
+                raise refused(detail, str(answer.get("code", "")), str(answer.get("field", "")), status)
             time.sleep(retry_after)
 
     def _find(self, *, patient: bool) -> None:

@@ -12,6 +12,7 @@ from rag.folders import GivenFile
 
 Json = dict[str, Any]
 _IDS = 1_000  # in one filter, and in the answer to it
+_USAGE_FIELDS = frozenset({"query", "filter", "name"})
 
 
 class Refused(Exception):
@@ -20,6 +21,11 @@ class Refused(Exception):
     def __init__(self, message: str, *, usage: bool = False, code: str = "") -> None:
         super().__init__(message)
         self.usage, self.code = usage, code
+
+
+def refused(detail: str, code: str, field: str, status: int) -> Refused:
+    """Return the error that a problem document tells: of the usage where it is about what was written as an option."""
+    return Refused(detail, usage=status == 422 and field.partition(".")[0] in _USAGE_FIELDS, code=code)
 
 
 class Service(Protocol):
@@ -31,6 +37,10 @@ class Service(Protocol):
 
     def search(self, body: Json) -> Json:
         """Answer a body of `/v1/search`."""
+        ...
+
+    def check(self, body: Json) -> Json:
+        """Answer a body of `/v1/check`."""
         ...
 
     def ingest(
@@ -101,7 +111,9 @@ def delete_ids(at_work: Service, collection: str, document_ids: Sequence[str]) -
     return gone
 
 
-def described(version: str, python: str, data: str, encoder: Json, collections: Iterable[Json]) -> Json:
+def described(
+    version: str, python: str, data: str, encoder: Json, reader: Json | None, collections: Iterable[Json]
+) -> Json:
     """Return what `pincite info` tells; `collections` are as `Service.collections` returns them."""
     told = ("documents", "passages", "dense", "pending", "ranking")
     return {
@@ -109,5 +121,6 @@ def described(version: str, python: str, data: str, encoder: Json, collections: 
         "python": python,
         "data": data,
         "encoder": encoder,
+        "reader": reader,
         "collections": {one["name"]: {name: one[name] for name in told} for one in collections},
     }

@@ -33,6 +33,8 @@ def serve(
         pincite.catalog.announce(url)
         logs.configure(settings.log_format, settings.log_level)
         warm_up(pincite.encoder)
+        if pincite.reader:
+            pincite.reader.warm_up()
         app = create_app(pincite)
         info = pincite.catalog.collection("default").info()
         bound.listen()  # whoever follows the printed address at once waits for the server instead of being refused

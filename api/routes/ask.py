@@ -61,9 +61,8 @@ def _steps(body: AskRequest, running: Running, streamed: bool) -> Iterator[Candi
 
 def _worked_out(body: AskRequest, running: Running, streamed: bool) -> Generator[Candidates, None, Answer]:
     with running.questions.place():
-        question = body.question(body.query, top_k=body.top_k, at_least=body.at_least)
-        collection = running.collection(body.collection)
-        for step in ask(question, collection, running.pincite.encoder, candidates=streamed):
+        collection, parts = running.collection(body.collection), running.pincite
+        for step in ask(body.question, collection, parts.encoder, reader=parts.reader, candidates=streamed):
             if isinstance(step, Answer):
                 return step
             yield step
@@ -117,7 +116,8 @@ def search_passages(body: SearchRequest, request: Request, running: RunningParts
     questions = body.questions
     request.state.question = [one.query for one in questions]
     with running.metrics.asking("search"), running.questions.place():
-        found = search(questions, running.collection(body.collection), running.pincite.encoder)
+        parts = running.pincite
+        found = search(questions, running.collection(body.collection), parts.encoder, reader=parts.reader)
     for one in found:
         running.metrics.asked("search", "answered" if one.passages else "declined", one.timing_ms)
     return _written(search_out(found, running.pincite.config_digest))

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from api.dependencies import Running, RunningParts
-from api.inventory import HealthOut, InfoOut, ReadyOut
+from api.inventory import HealthOut, InfoOut, ReaderOut, ReadyOut
 from api.limits import named_limits
 from api.metrics import MEDIA_TYPE, Measure, build, gauge, of_collections
 from api.openapi import problems
@@ -92,19 +92,21 @@ def look(running: Running) -> Iterator[Measure]:
     yield gauge("pincite_jobs", "Jobs that are remembered.", "status", {one: jobs[one] for one in _JOB_STATUSES})
     with suppress(IndexProblem):  # a folder that fails is told by /readyz; the other measures are wanted then
         yield from of_collections(running.collection(name).info() for name in running.pincite.catalog.names())
-    encoder = running.pincite.encoder
-    yield build({"version": version_of("pincite"), "encoder": encoder.runtime, "model": encoder.fingerprint})
+    encoder, reader = running.pincite.encoder, running.pincite.reader
+    models = {"model": encoder.fingerprint, "reader": reader.fingerprint if reader else ""}
+    yield build({"version": version_of("pincite"), "encoder": encoder.runtime, **models})
 
 
 @router.get("/v1/info", responses=problems())
 def info(running: RunningParts) -> InfoOut:
     """Return versions, model, runtime, limits and counts."""
     infos = [running.collection(name).info() for name in running.pincite.catalog.names()]
-    encoder = running.pincite.encoder
+    encoder, reader = running.pincite.encoder, running.pincite.reader
     return InfoOut(
         name="pincite",
         version=version_of("pincite"),
         versions={name: version_of(name) for name in _LIBRARIES} | {"python": platform.python_version()},
+        reader=ReaderOut(fingerprint=reader.fingerprint, runtime=reader.runtime) if reader else None,
         model={"fingerprint": encoder.fingerprint, "dimension": encoder.dimension, "window": encoder.window},
         runtime={"encoder": encoder.runtime, "machine": platform.machine(), "system": platform.system()},
         config=running.pincite.config_digest,

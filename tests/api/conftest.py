@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from api.settings import Settings
 from api.wiring import Pincite
 from index.catalog import Catalog
 from rag.encoding import HashingEncoder
+from rag.reading import Reader
 
 HOST = "http://127.0.0.1:8000"
 CORPUS: list[dict[str, Any]] = [
@@ -52,11 +54,11 @@ def pincite(tmp_path: Path) -> Iterator[Pincite]:
 
 @pytest.fixture
 def serve(pincite: Pincite) -> Iterator[Callable[..., TestClient]]:
-    """A function that starts the app with the limits it is given and returns a client of it."""
+    """A function that starts the app with the reader and the limits it is given and returns a client of it."""
     clients: list[TestClient] = []
 
-    def start(**limits: Any) -> TestClient:
-        client = TestClient(create_app(pincite, Limits(**limits)), base_url=HOST)
+    def start(reader: Reader | None = None, **limits: Any) -> TestClient:
+        client = TestClient(create_app(replace(pincite, reader=reader), Limits(**limits)), base_url=HOST)
         clients.append(client.__enter__())
         return client
 

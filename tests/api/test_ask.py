@@ -41,7 +41,8 @@ def test_a_passage_has_every_member_of_the_contract(client: TestClient) -> None:
     passage = ask(client)["passages"][0]
     assert passage["rank"] == 1
     assert passage["score"] == passage["scores"]["fused"]
-    assert set(passage["scores"]) == {"dense", "lexical", "fused"}
+    assert set(passage["scores"]) == {"dense", "lexical", "fused", "reader"}
+    assert passage["scores"]["reader"] is None
     assert passage["document"] == {
         "id": "dialogue",
         "title": "Dialogue of two ministries",
@@ -183,14 +184,19 @@ def test_the_same_question_on_the_same_snapshot_has_the_same_answer(client: Test
         ({"history": [{"role": "user", "content": "x"}] * 65}, "history", "invalid_value"),
         ({"collection": "a/b"}, "collection", "invalid_value"),
         ({"filter": "language"}, "filter", "invalid_value"),
-        ({"read": False}, "read", "unknown_field"),
-        ({"budget_ms": 100}, "budget_ms", "unknown_field"),
-        ({"min_confidence": 0.5}, "min_confidence", "unknown_field"),
+        ({"read": "no"}, "read", "invalid_value"),
+        ({"budget_ms": 0}, "budget_ms", "invalid_value"),
+        ({"budget_ms": 60_001}, "budget_ms", "invalid_value"),
+        ({"budget_ms": 1.5}, "budget_ms", "invalid_value"),
+        ({"min_confidence": -0.1}, "min_confidence", "invalid_value"),
+        ({"min_confidence": 1.1}, "min_confidence", "invalid_value"),
+        ({"min_confidence": "0.5"}, "min_confidence", "invalid_value"),
+        ({"answer": True}, "answer", "unknown_field"),
         ({"history": [{"role": "user", "content": "x", "name": "y"}]}, "history[0].name", "unknown_field"),
     ],
 )
 def test_a_bad_field_is_422_and_named(client: TestClient, fields: dict[str, Any], field: str, code: str) -> None:
-    """Nothing is coerced, nothing unknown is taken, and what is later is not declared yet."""
+    """Nothing is coerced, and nothing unknown is taken."""
     response = client.post("/v1/ask", json={"query": QUESTION, **fields})
     assert response.status_code == 422
     assert (response.json()["field"], response.json()["code"]) == (field, code)

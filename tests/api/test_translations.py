@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from api.translations import answer_json, document_url
 from index.types import DocumentInfo
-from rag.types import Answer, AnswerPassage, Citation, Highlight, Reason
+from rag.types import Answer, AnswerPassage, Citation, Conflict, Highlight, Reason, ShortAnswer
 
 DOCUMENT = DocumentInfo(
     id="a.pdf",
@@ -35,7 +35,10 @@ PASSAGE = AnswerPassage(
     document=DOCUMENT,
     citation=Citation("notes", "a.pdf", "0" * 64, 3, 13, 4, 14, "Some words", 2, 3, ("A", "B")),
     highlights=[Highlight("term", 8, 13, 9, 14)],
+    fused=0.25,
+    reader=-1.5,
 )
+SAID = ShortAnswer("words", replace(PASSAGE.citation, start=8, start_utf16=9, quote="words"), DOCUMENT)
 DECLINED = Answer(
     query="q",
     standalone_query="q again",
@@ -82,7 +85,10 @@ def test_a_passage_is_cited_to_page_heading_and_character() -> None:
     assert passage["highlights"] == [
         {"kind": "term", "start_char": 8, "end_char": 13, "start_utf16": 9, "end_utf16": 14}
     ]
-    assert passage["scores"] == {"dense": None, "lexical": 1.5, "fused": 0.5}
+    assert (passage["score"], passage["scores"]) == (
+        0.5,
+        {"dense": None, "lexical": 1.5, "fused": 0.25, "reader": -1.5},
+    )
 
 
 def test_an_explanation_is_there_only_where_it_was_asked_for() -> None:
@@ -92,6 +98,36 @@ def test_an_explanation_is_there_only_where_it_was_asked_for() -> None:
     plain = answer_json(DECLINED, "c")["nearest"][0]
     assert "explain" not in plain
     assert plain["document"]["title"] is None
+
+
+def test_without_a_reader_there_is_neither_confidence_nor_exact_answer() -> None:
+    """The members are null, and nothing disagrees."""
+    told = answer_json(DECLINED, "c")
+    assert (told["confidence"], told["threshold"], told["answer"], told["conflicts"]) == (None, None, None, [])
+
+
+def test_an_exact_answer_is_cited_with_its_alternatives() -> None:
+    """The words, their place and document, and the same of each other answer; confidence and threshold beside it."""
+    other = replace(SAID, text="Some")
+    told = answer_json(replace(DECLINED, confidence=0.75, threshold=0.5, answer=SAID, alternatives=[other]), "c")
+    assert (told["confidence"], told["threshold"]) == (0.75, 0.5)
+    document = {"id": "a.pdf", "title": None, "source": None, "published": None}
+    whole = told["nearest"][0]["citation"]
+    place = {"start_char": 8, "start_utf16": 9, "quote": "words", "url": "/d/a.pdf?collection=notes&s=8-13"}
+    said = {"text": "words", "citation": whole | place, "document": document}
+    assert told["answer"] == {**said, "alternatives": [{**said, "text": "Some"}]}
+
+
+def test_what_sources_disagree_on_is_told_value_by_value() -> None:
+    """The kind, and each value with its place and its document with source and date."""
+    dated = replace(SAID, document=replace(DOCUMENT, title="A", source="Post", published="2025-08"))
+    (told,) = answer_json(replace(DECLINED, conflicts=[Conflict("number", [SAID, dated])]), "c")["conflicts"]
+    assert told["kind"] == "number"
+    assert [value["document"] for value in told["values"]] == [
+        {"id": "a.pdf", "title": None, "source": None, "published": None},
+        {"id": "a.pdf", "title": "A", "source": "Post", "published": "2025-08"},
+    ]
+    assert {value["citation"]["quote"] for value in told["values"]} == {"words"}
 
 
 def test_an_address_names_the_collection_only_where_it_must() -> None:

@@ -52,6 +52,7 @@ class CommandLine:
             "XDG_DATA_HOME": str(folder / "home"),
             "PINCITE_DATA": str(self.data),
             "PINCITE_CACHE": str(cache),
+            "PINCITE_READER": "off",  # tests that want it say so
             "COLUMNS": "200",
         }
 

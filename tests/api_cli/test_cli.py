@@ -85,6 +85,8 @@ def test_another_package_of_the_same_name_is_told(tmp_path: Path) -> None:
         ["ask", "x", "--mode", "psychic"],
         ["search", "x", "--filter", "{"],
         ["ask", "x", "--top-k", "51"],
+        ["ask", "x", "--min-confidence", "1.5"],
+        ["search", "x", "--budget-ms", "0"],
         ["documents", "delete"],
         ["documents", "delete", "a", "--dry-run"],
         ["documents", "delete", "a", "--filter", "{}"],
@@ -111,6 +113,7 @@ def test_settings_show_where_each_value_came_from(pincite: Any) -> None:
         "data": {"value": "elsewhere", "origin": "option"},
         "cache": {"value": pincite.environment["PINCITE_CACHE"], "origin": "PINCITE_CACHE"},
         "model": {"value": "None", "origin": "default"},
+        "reader": {"value": "off", "origin": "PINCITE_READER"},
         "host": {"value": "::1", "origin": "pincite.toml"},
         "port": {"value": "9002", "origin": "PINCITE_PORT"},
         "questions_at_once": {"value": "3", "origin": "pincite.toml"},
@@ -377,6 +380,8 @@ def test_eval_refuses_places_and_options_that_cannot_be(pincite: Any) -> None:
         (["--run", "a.run", "--answers"], "leave --server, --system, --answers and --diagnose out"),
         (["--server", "http://127.0.0.1:1", "--diagnose"], "leave --server out"),
         (["--server", "127.0.0.1:8000"], "--server takes a URL"),
+        (["--min-confidence", "0.5"], "give --answers too"),
+        (["--min-confidence", "0.5", "--answers", "--system", "hybrid"], "no --system or reader"),
     ):
         ran = pincite("eval", "set", *options)
         assert ran.returncode == 2, options

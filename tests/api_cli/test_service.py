@@ -61,7 +61,9 @@ def test_both_do_everything_alike(services: dict[str, Service]) -> None:
         service.create("work")
         answers: list[Any] = [ingested(service, *FILES), ingested(service, *FILES)]
         body = {"query": "What does the bridge carry?", "collection": "work", "top_k": 3, "mode": "hybrid"}
-        answers += [service.ask({**body, "filter": None}), service.search({**body, "filter": None})]
+        body |= {"filter": None, "read": True, "budget_ms": None}
+        answers += [service.ask({**body, "min_confidence": 0.0}), service.search(body)]
+        answers += [service.ask({**body, "read": False}), service.search({**body, "budget_ms": 60_000})]
         text = "The bridge carries trams. Why? Tin melts, or so they say."
         answers += [service.check({"text": text, "collection": "work", "filter": None})]
         answers += [list(service.documents("work")), service.document("work", "r2"), service.info()]
@@ -78,10 +80,10 @@ def test_both_do_everything_alike(services: dict[str, Service]) -> None:
 
 
 def test_info_says_how_the_nearest_are_found(service: Service) -> None:
-    """With the counts of each collection, what waits to be tidied, which ranking it uses, and what runs the model."""
+    """With the counts of each collection, what waits to be tidied, which ranking it uses, and what runs the models."""
     ingested(service, FILES[0])
     told = service.info()
-    assert told["encoder"]["runtime"] == "hashing"
+    assert (told["encoder"]["runtime"], told["reader"]["runtime"]) == ("hashing", "words")
     counts = {"documents": 1, "passages": 1, "dense": "exact", "pending": 0}
     assert told["collections"]["work"] == {**counts, "ranking": None}
 

@@ -1,0 +1,229 @@
+"""The exact answer: the words in their sentence, how sure that is, other answers, and sources that disagree.
+
+The server of these tests has no reader; what a reader would add is put into its answers on their way to the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Route, expect
+
+from api.cli.questioning import confidence_in_words
+
+MILL = "Who built the tide mill in the harbour of Norvale?"
+LAMP = "What does the copper lamp of the observatory burn?"
+
+
+def said(passage: dict[str, Any], words: str) -> dict[str, Any]:
+    """Cite words of a passage as a reader's answer is cited."""
+    at, whole = passage["text"].index(words), passage["citation"]
+    units = [len(passage["text"][:end].encode("utf-16-le")) // 2 for end in (at, at + len(words))]
+    start, end = whole["start_char"] + at, whole["start_char"] + at + len(words)
+    place = {"start_char": start, "end_char": end}
+    place |= {"start_utf16": whole["start_utf16"] + units[0], "end_utf16": whole["start_utf16"] + units[1]}
+    url = f"/d/{whole['document_id']}?s={start}-{end}"
+    document = {name: passage["document"][name] for name in ("id", "title", "source", "published")}
+    return {"text": words, "citation": {**whole, **place, "quote": words, "url": url}, "document": document}
+
+
+def marked(answer: dict[str, Any], passage: dict[str, Any], words: str) -> None:
+    """Mark words of a passage as those that answer."""
+    place = said(passage, words)["citation"]
+    offsets = {name: place[name] for name in ("start_char", "end_char", "start_utf16", "end_utf16")}
+    passage["highlights"].append({"kind": "answer", **offsets})
+
+
+def of(answer: dict[str, Any], document_id: str) -> dict[str, Any]:
+    """Return the passage of an answer that a document gives."""
+    return next(one for one in answer["passages"] if one["document"]["id"] == document_id)
+
+
+def answered(service: Any) -> dict[str, Any]:
+    """The answer about the mill as a reader would give it: exact, with another answer and a disagreement."""
+    answer = service.ask(MILL, top_k=5)
+    mill, steam = of(answer, "harbour.txt"), of(answer, "steam.txt")
+    marked(answer, mill, "Ada Quist")
+    answer["answer"] = {**said(mill, "Ada Quist"), "alternatives": [said(steam, "the town council")]}
+    answer["conflicts"] = [
+        {"kind": "date", "values": [said(mill, "1911"), said(steam, "the days of the sailing ships")]}
+    ]
+    return {**answer, "confidence": 0.914, "threshold": 0.5}
+
+
+def lamp(service: Any) -> dict[str, Any]:
+    """The answer about the lamp, after letters that UTF-16 counts twice."""
+    answer = service.ask(LAMP)
+    marked(answer, of(answer, "astral.txt"), "whale oil")
+    exact = {**said(of(answer, "astral.txt"), "whale oil"), "alternatives": []}
+    return {**answer, "answer": exact, "confidence": 0.6, "threshold": 0.5}
+
+
+@pytest.fixture
+def given(open_page: Callable[..., Page]) -> Callable[..., Page]:
+    """Opens the page, asks, and answers with what is given."""
+
+    def answering(answer: dict[str, Any], **options: Any) -> Page:
+        page = open_page(**options)
+
+        def fulfil(route: Route) -> None:
+            route.fulfill(json=answer)
+
+        page.route("**/v1/ask", fulfil)
+        page.fill("#query", answer["query"])
+        page.press("#query", "Enter")
+        page.wait_for_selector(".turn[aria-busy=false]")
+        return page
+
+    return answering
+
+
+def test_the_exact_words_stand_in_their_sentence_with_their_source(given: Callable[..., Page], service: Any) -> None:
+    """Above the passages: the sentence, in it the words marked, then who says so and when."""
+    exact = given(answered(service)).get_by_role("region", name="Answer", exact=True)
+    sentence = "The tide mill was built by the engineer Ada Quist and grinds forty tonnes of barley a day."
+    expect(exact.locator("blockquote")).to_have_text(sentence)
+    expect(exact.locator("mark.answer")).to_have_text("Ada Quist")
+    expect(exact.get_by_role("button", name="Source 1: Tide mill opens")).to_be_visible()
+    expect(exact.locator(".about")).to_contain_text("Norvale Post")
+    expect(exact.locator("time")).to_have_text("26 Aug 2025")
+
+
+def test_exact_words_are_marked_to_the_character_after_emoji(given: Callable[..., Page], service: Any) -> None:
+    """In the sentence at the top, in the passage, and in the viewer, where they are in view."""
+    page = given(lamp(service))
+    expect(page.locator(".exact mark.answer")).to_have_text("whale oil")
+    expect(page.locator(".passage mark.answer")).to_have_text(["whale oil"])
+    page.locator(".exact .chip").click()
+    mark = page.get_by_role("dialog").locator("mark.answer")
+    expect(mark).to_have_text("whale oil")
+    expect(mark).to_be_in_viewport()
+
+
+def test_confidence_is_told_in_words(given: Callable[..., Page], service: Any) -> None:
+    """With the probability as a percentage, and in the words of the command line."""
+    page = given(lamp(service))
+    expect(page.locator(".confidence")).to_have_text("Confidence that the answer is here: medium (60 %)")
+    steps = [0.0, 0.2499, 0.25, 0.4999, 0.5, 0.7499, 0.75, 0.8999, 0.9, 1.0]
+    words = "steps => import('/page/words.js').then(words => steps.map(words.confidenceInWords))"
+    assert page.evaluate(words, steps) == [confidence_in_words(one) for one in steps]
+
+
+def test_without_a_reader_nothing_is_said_of_exact_words_or_confidence(asked: Callable[..., Page]) -> None:
+    """The passages stand as they did."""
+    page = asked(MILL)
+    expect(page.locator(".passage").first).to_be_visible()
+    expect(page.locator(".exact, .confidence, .alternatives, .conflict, .sample.answer")).to_have_count(0)
+
+
+def test_other_answers_are_listed_with_their_sources(given: Callable[..., Page], service: Any) -> None:
+    """Each in its sentence; its chip opens the document at it."""
+    page = given(answered(service))
+    others = page.get_by_role("region", name="Other answers")
+    expect(others.locator("mark.answer")).to_have_text(["the town council"])
+    expect(others.locator(".about")).to_contain_text("Old Gazette")
+    others.get_by_role("button", name="Steam mill closed").click()
+    expect(page.get_by_role("dialog").locator("mark.answer")).to_have_text("the town council")
+
+
+def test_sources_that_disagree_are_shown_side_by_side(given: Callable[..., Page], service: Any) -> None:
+    """Both values with quote, source and date, and a plain statement, also for those who hear the page."""
+    page = given(answered(service))
+    conflict = page.get_by_role("region", name="Sources disagree")
+    expect(conflict.get_by_role("heading")).to_have_text("Sources disagree on a date")
+    expect(conflict.locator(".value")).to_have_text(["1911", "the days of the sailing ships"])
+    expect(conflict.locator("blockquote").first).to_contain_text("It replaces the steam mill that burned down in 1911.")
+    expect(conflict.locator("time")).to_have_text(["26 Aug 2025", "Mar 1912"])
+    boxes = [one.bounding_box() for one in conflict.locator(".said").all()]
+    assert boxes[0]
+    assert boxes[1]
+    assert boxes[0]["y"] == boxes[1]["y"]
+    expect(page.get_by_role("status").first).to_have_text(
+        re.compile(r"The answer: Ada Quist\. Confidence: very high\. Sources disagree\.$")
+    )
+
+
+def test_words_of_a_passage_that_is_not_shown_open_at_their_place(given: Callable[..., Page], service: Any) -> None:
+    """The value alone, a chip without a number, and the viewer at the words."""
+    answer = answered(service)
+    answer["passages"] = [one for one in answer["passages"] if one["document"]["id"] != "steam.txt"]
+    page = given(answer)
+    other = page.get_by_role("region", name="Other answers")
+    expect(other.locator("blockquote")).to_have_text("the town council")
+    other.get_by_role("button", name="Source: Steam mill closed").click()
+    expect(page.get_by_role("dialog").locator("mark.cited")).to_have_text("the town council")
+
+
+def test_words_outside_of_the_marked_sentences_stand_in_one_that_is_guessed(
+    given: Callable[..., Page], service: Any
+) -> None:
+    """From one full stop to the next."""
+    answer = lamp(service)
+    for passage in answer["passages"]:
+        passage["highlights"] = [one for one in passage["highlights"] if one["kind"] != "sentence"]
+    quote = given(answer).locator(".exact blockquote")
+    expect(quote).to_have_text("The 🪔 copper lamp of the observatory burns whale oil every winter night.")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("word " * 50 + "HERE" + " word" * 50, "… " + "word " * 19 + "HERE" + " word" * 19 + " …"),
+        ("Is 3.5 more? It is HERE, he said.” No.", "It is HERE, he said.”"),
+        ("HERE", "HERE"),
+        ("word HERE word", "word HERE word"),
+    ],
+)
+def test_a_guessed_sentence_is_cut_at_words_where_it_is_long(
+    open_page: Callable[..., Page], text: str, shown: str
+) -> None:
+    """And an ellipsis tells the cut."""
+    at = text.index("HERE")
+    place, whole = {"start_utf16": at, "end_utf16": at + 4}, {"start_utf16": 0}
+    given = [place, {"text": text, "citation": whole, "highlights": []}]
+    words = "given => import('/page/marks.js').then(marks => marks.inSentence(...given))"
+    assert "".join(open_page().evaluate(words, given)) == shown
+
+
+def test_a_refusal_says_how_sure_it_is(given: Callable[..., Page], service: Any) -> None:
+    """The reason, then the confidence, and nothing that looks like an answer."""
+    answer = service.ask("What is the boiling point of liquid tungsten hexafluoride in kelvin at sea level pressure?")
+    assert answer["answerable"] is False
+    page = given({**answer, "confidence": 0.04, "threshold": 0.5})
+    finding = page.locator(".finding")
+    expect(finding).to_contain_text(answer["reason"]["text"])
+    expect(finding.locator(".confidence")).to_contain_text("very low (4 %)")
+    expect(page.locator(".exact, mark.answer")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_axe_finds_nothing_and_nothing_is_too_wide(
+    given: Callable[..., Page], service: Any, scheme: str, width: int
+) -> None:
+    """With exact answer, other answers and disagreement on the page, and with the viewer at the words."""
+    page = given(answered(service), width=width, color_scheme=scheme)
+    assert Axe().run(page).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.locator(".exact .chip").click()
+    expect(page.get_by_role("dialog").locator("mark.answer")).to_be_visible()
+    assert Axe().run(page).response["violations"] == []
+
+
+def test_the_source_of_the_answer_is_reached_by_keyboard(given: Callable[..., Page], service: Any) -> None:
+    """Tab to its chip, Enter to the words, Escape back to the chip."""
+    page = given(answered(service))
+    chip = page.locator(".exact .chip")
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if chip.evaluate("chip => chip === document.activeElement"):
+            break
+    expect(chip).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").locator("mark.answer")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(chip).to_be_focused()
