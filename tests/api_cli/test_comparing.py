@@ -13,13 +13,16 @@ WORSE = [0.5, 0.5] * 25 + [1.0, 0.5] * 25
 UNLIKE = [0.9, 0.6] * 50  # as often better as worse, by 0.1
 
 
-def result(systems: Mapping[str, Sequence[float]], *, name: str = "tiny", corpus: str = "0") -> tuple[str, str]:
+def result(
+    systems: Mapping[str, Sequence[float]], *, name: str = "tiny", corpus: str = "0", **made_by: str
+) -> tuple[str, str]:
     """Return what `pincite eval --output` writes of such values by system: the result and the values per question."""
     values = {
         system: {"nDCG@10": {f"q{at}": value for at, value in enumerate(row)}, "P@1": {"q0": row[0]}}
         for system, row in systems.items()
     }
     manifest = {"dataset": name, "corpus_sha256": corpus, "questions_sha256": "0", "commit": None}
+    manifest |= made_by
     return json.dumps({"systems": dict.fromkeys(systems), "manifest": manifest}), json.dumps(values)
 
 
@@ -29,6 +32,8 @@ def results(pincite: Any) -> Any:
     made = {
         "good": result({"hybrid": GOOD, "dense": WORSE}),
         "worse": result({"mine": WORSE}),
+        "read": result({"hybrid": GOOD, "reader": GOOD}, reader="one"),
+        "reread": result({"reader": GOOD}, reader="other"),
         "unlike": result({"mine": UNLIKE}),
         "elsewhere": result({"mine": GOOD}, corpus="1"),
         "before/one": result({"mine": GOOD}, name="one"),
@@ -84,6 +89,19 @@ def test_what_cannot_be_compared_says_why(results: Any, arguments: list[str], st
     assert (ran.returncode, ran.stdout) == (status, "")
     assert words in " ".join(ran.stderr.split())
     assert "Traceback" not in ran.stderr
+
+
+def test_another_system_or_reader_is_told(results: Any) -> None:
+    """Figures of two readers are compared, and it says that they are two; the same on both sides is not told."""
+    told = {
+        tuple(files): [line for line in results("compare", *files).stdout.splitlines() if line.startswith("Another")]
+        for files in (["good.json", "read.json"], ["read.json", "reread.json"], ["read.json", "read.json"])
+    }
+    assert list(told.values()) == [
+        ["Another system: hybrid → reader.", "Another reader: none → one."],
+        ["Another reader: one → other."],
+        [],
+    ]
 
 
 def test_too_few_questions_are_called_so(results: Any) -> None:
