@@ -21,23 +21,27 @@ if TYPE_CHECKING:
     from rag.evaluation.datasets import Dataset
     from rag.evaluation.result import Evaluation
     from rag.evaluation.run import Plan
+    from rag.evaluation.systems import Name
     from rag.evaluation.trec import Run
-    from rag.types import Mode
 
-MODES = ("dense", "lexical", "hybrid")
+MinConfidence = Annotated[
+    float | None, typer.Option(min=0, max=1, help="With --answers: in place of the reader's threshold.")
+]
+SYSTEMS = ("dense", "lexical", "hybrid", "reader")  # as rag.evaluation.systems has them, which is heavy
 
 
 def evaluate(
     context: typer.Context,
     dataset: Annotated[Path, typer.Argument(help="A folder in BEIR layout, or documents with questions.jsonl.")],
     split: Annotated[str | None, typer.Option(help="dev, test or all; test, or all where none is named.")] = None,
-    system: Annotated[list[str] | None, typer.Option(help="dense, lexical or hybrid; may be repeated.")] = None,
+    system: Annotated[list[str] | None, typer.Option(help="dense, lexical, hybrid or reader; may be repeated.")] = None,
     run: Annotated[list[Path] | None, typer.Option(help="Measure this TREC run instead; may be repeated.")] = None,
     server: Annotated[str | None, typer.Option(help="Ask the server at this URL, which holds the corpus.")] = None,
     collection: CollectionName = "default",
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only that many questions, drawn by the seed.")] = None,
     seed: Annotated[int, typer.Option(help="What draws questions and resamples intervals.")] = 0,
     answers: Annotated[bool, typer.Option("--answers", help="Also ask as a user would: declined, highlights.")] = False,
+    min_confidence: MinConfidence = None,
     slice_by: Annotated[list[str] | None, typer.Option(help="Also measure by this metadata field.")] = None,
     diagnose: Annotated[bool, typer.Option("--diagnose", help="Say where hybrid loses each missed document.")] = False,
     runs: Annotated[bool, typer.Option("--runs", help="Write TREC runs and qrels beside the output too.")] = False,
@@ -53,6 +57,8 @@ def evaluate(
     settings = context.find_object(Options).settings()  # type: ignore[union-attr]
     systems = _systems(system)
     _refuse_contradictions(run, server, diagnose, asked=bool(system or answers))
+    if min_confidence is not None and not (answers and (systems is None or "reader" in systems)):
+        fail("--min-confidence is of the reader's answers: give --answers too, and no --system or reader.", Exit.USAGE)
     if collection != "default" and not server:
         fail("--collection is of a server: give --server too; the corpus of a set has a folder of its own.", Exit.USAGE)
     if runs and not output:
@@ -60,7 +66,14 @@ def evaluate(
     with plain_errors(), _progress() as progress:
         read = read_dataset(dataset)
         _refuse_places(read, [output, report])
-        plan = Plan(split or default_split(read), limit, seed, answers=answers, slice_by=tuple(slice_by or ()))
+        plan = Plan(
+            split=split or default_split(read),
+            limit=limit,
+            seed=seed,
+            answers=answers,
+            slice_by=tuple(slice_by or ()),
+            min_confidence=min_confidence,
+        )
         if run:
             evaluation = evaluate_runs(read, _read_runs(run, read), plan)
         elif server:
@@ -79,20 +92,22 @@ def evaluate(
 
 
 def _evaluate_here(
-    dataset: Dataset, plan: Plan, systems: list[Mode], diagnosed: bool, settings: Settings, progress: Progress
+    dataset: Dataset, plan: Plan, systems: list[Name] | None, diagnosed: bool, settings: Settings, progress: Progress
 ) -> Evaluation:
-    """Ask the corpus, ingested in this process, in the modes of `systems`."""
+    """Ask the corpus, ingested in this process, by the systems of `systems`, all where none is named."""
+    from api.wiring import loaded_reader
     from rag.encoding import load_encoder
     from rag.evaluation.cache import cached_collection
     from rag.evaluation.diagnosis import diagnose
     from rag.evaluation.run import evaluate
 
     encoder = load_encoder(settings.model, settings.cache)
+    reader = loaded_reader(settings) if systems is None or "reader" in systems else None
     bar = progress.add_task("documents ingested", total=None)
     shown = _shown(progress, bar)
     with cached_collection(dataset, settings.data / "evaluation", encoder, on_progress=shown) as collection:
         progress.reset(bar, description="questions asked")
-        evaluation = evaluate(dataset, collection, encoder, plan, systems=systems, on_progress=shown)
+        evaluation = evaluate(dataset, collection, encoder, plan, systems=systems, reader=reader, on_progress=shown)
         if diagnosed:
             progress.reset(bar, description="questions diagnosed")
             found = diagnose(dataset, collection, encoder, plan, on_progress=shown)
@@ -101,7 +116,7 @@ def _evaluate_here(
 
 
 def _evaluate_served(
-    dataset: Dataset, plan: Plan, systems: list[Mode], url: str, collection: str, progress: Progress
+    dataset: Dataset, plan: Plan, systems: list[Name] | None, url: str, collection: str, progress: Progress
 ) -> Evaluation:
     from api.cli.remote import Remote
     from api.cli.served import evaluate_served
@@ -142,11 +157,13 @@ def _refuse_places(dataset: Dataset, paths: Sequence[Path | None]) -> None:
             fail(f"{path} would become a document of the set: write it outside of {dataset.corpus}.", Exit.USAGE)
 
 
-def _systems(names: list[str] | None) -> list[Mode]:
-    chosen = [mode for mode in MODES if names is None or mode in names]
-    if names is not None and set(names) - set(MODES):
-        fail(f"--system takes {', '.join(MODES)}, not {', '.join(sorted(set(names) - set(MODES)))}.", Exit.USAGE)
-    return chosen  # type: ignore[return-value]
+def _systems(names: list[str] | None) -> list[Name] | None:
+    """Return the systems in their usual order; None, which is all that there are, where none is named."""
+    if not names:
+        return None
+    if unknown := sorted(set(names) - set(SYSTEMS)):
+        fail(f"--system takes {', '.join(SYSTEMS)}, not {', '.join(unknown)}.", Exit.USAGE)
+    return [name for name in SYSTEMS if name in names]  # type: ignore[misc]
 
 
 def _progress() -> Progress:

@@ -11,9 +11,9 @@ from index.types import DocumentInfo
 from rag.evaluation.datasets import Dataset
 from rag.evaluation.questions import DatasetQuestion
 from rag.evaluation.result import Evaluation
-from rag.evaluation.run import Plan, Progress, evaluate_systems, no_progress
-from rag.evaluation.systems import System
-from rag.types import Answer, AnswerPassage, Citation, Highlight, Mode, Reason
+from rag.evaluation.run import Plan, Progress, chosen, evaluate_systems, no_progress
+from rag.evaluation.systems import Name, System, mode_of
+from rag.types import Answer, AnswerPassage, Citation, Conflict, Highlight, Reason, ShortAnswer
 
 Found = Mapping[str, Any]  # a passage, a citation, an answer as the HTTP contract has them
 
@@ -22,14 +22,15 @@ def evaluate_served(
     dataset: Dataset,
     server: Remote,
     collection: str,
-    modes: Sequence[Mode],
+    systems: Sequence[Name] | None,
     plan: Plan,
     *,
     on_progress: Progress = no_progress,
 ) -> Evaluation:
-    """Ask a collection of `server`, which holds the corpus of `dataset`, in every mode of `modes`.
+    """Ask a collection of `server`, which holds the corpus of `dataset`, by every system of `systems`: all that it has.
 
-    Raises Refused where it cannot be asked, or holds no judged document at all; those that it lacks are told.
+    Raises Refused where it cannot be asked, or holds no judged document at all; those that it lacks are told. Raises
+    ReaderOff for `reader` where it has none.
     """
     stored = {one["id"] for one in server.documents(collection)}
     missing = [document for document in dataset.judged if document not in stored]
@@ -38,12 +39,18 @@ def evaluate_served(
             f"The collection {collection!r} holds no document that is judged: `pincite ingest` the corpus first."
         )
     (about,) = [one for one in server.collections() if one["name"] == collection]
-    named: dict[str, System] = {mode: ServedSystem(server, collection, mode) for mode in modes}
+    running = server.info()
+    names = chosen(systems, running["reader"] is not None)
+    named: dict[str, System] = {
+        name: ServedSystem(server, collection, name, plan.min_confidence if name == "reader" else None)
+        for name in names
+    }
     return evaluate_systems(
         dataset,
         named,
         plan,
-        model=server.info()["encoder"]["fingerprint"],
+        model=running["encoder"]["fingerprint"],
+        reader=running["reader"]["fingerprint"] if "reader" in names else None,
         settings={
             "collection": collection,
             "config": about["snapshot"]["config"],
@@ -56,11 +63,13 @@ def evaluate_served(
 
 
 class ServedSystem:
-    """A collection of a server, asked in one mode by `/v1/search` and `/v1/ask`."""
+    """A collection of a server, asked by one system through `/v1/search` and `/v1/ask`; as CollectionSystem has it."""
 
-    def __init__(self, server: Remote, collection: str, mode: Mode) -> None:
+    def __init__(self, server: Remote, collection: str, name: Name, min_confidence: float | None = None) -> None:
         self.degraded: set[str] = set()
-        self._server, self._collection, self._mode = server, collection, mode
+        self._server, self._collection = server, collection
+        self._how = {"mode": mode_of(name), "read": name == "reader"}
+        self._least = {} if min_confidence is None else {"min_confidence": min_confidence}
 
     def search(self, questions: Sequence[DatasetQuestion], depth: int) -> Sequence[Sequence[AnswerPassage]]:
         """Return per question at most `depth` passages; those without history and filter are sent together."""
@@ -74,9 +83,9 @@ class ServedSystem:
 
     def ask(self, question: DatasetQuestion) -> Answer:
         """Return the answer, with as many passages as the server gives unless told otherwise."""
-        answer = self._server.ask(self._body({"query": question.text, **talk_and_filter(question)}))
+        answer = self._server.ask(self._body({"query": question.text, **talk_and_filter(question), **self._least}))
         self.degraded.update(answer["degraded"])
-        reason = answer["reason"]
+        reason, short = answer["reason"], answer["answer"]
         return Answer(
             query=answer["query"],
             standalone_query=answer["standalone_query"],
@@ -88,6 +97,12 @@ class ServedSystem:
             degraded=tuple(answer["degraded"]),
             timing_ms=answer["timing_ms"],
             warnings=answer["warnings"],
+            confidence=answer["confidence"],
+            threshold=answer["threshold"],
+            answer=_said(short) if short else None,
+            alternatives=[_said(one) for one in short["alternatives"]] if short else (),
+            conflicts=[Conflict(one["kind"], [_said(value) for value in one["values"]]) for one in answer["conflicts"]],
+            ranking=answer["ranking"],
         )
 
     def text(self, document_id: str) -> str | None:
@@ -106,7 +121,7 @@ class ServedSystem:
         return [[_passage(one) for one in result["passages"]] for result in results]
 
     def _body(self, asked: Found) -> dict[str, Any]:
-        return {"collection": self._collection, "mode": self._mode, **asked}
+        return {"collection": self._collection, **self._how, **asked}
 
 
 def talk_and_filter(question: DatasetQuestion) -> Found:
@@ -125,7 +140,9 @@ def _passage(found: Found) -> AnswerPassage:
         score=found["score"],
         dense=scores["dense"],
         lexical=scores["lexical"],
-        document=_document(found),
+        fused=scores["fused"],
+        reader=scores["reader"],
+        document=_document(found["document"], found["citation"]["document_sha256"]),
         citation=_citation(found["citation"]),
         highlights=[
             Highlight(one["kind"], one["start_char"], one["end_char"], one["start_utf16"], one["end_utf16"])
@@ -151,10 +168,14 @@ def _citation(found: Found) -> Citation:
     )
 
 
-def _document(found: Found) -> DocumentInfo:
-    """Return what a passage says of its document; sizes, which it does not say, are 0."""
-    document = found["document"]
-    told = {name: document[name] for name in ("id", "title", "uri", "source", "published", "language", "metadata")}
+def _said(found: Found) -> ShortAnswer:
+    citation = _citation(found["citation"])
+    return ShortAnswer(found["text"], citation, _document(found["document"], citation.document_sha256))
+
+
+def _document(found: Found, sha256: str) -> DocumentInfo:
+    """Return what is said of a document beside a quote; what is not is None, empty or 0."""
+    told: dict[str, Any] = {name: found.get(name) for name in ("id", "title", "uri", "source", "published", "language")}
     unsaid: dict[str, Any] = {"media_type": "", "encoding": None, "added": "", "fingerprint": ""}
     sizes: dict[str, Any] = dict.fromkeys(("characters", "bytes", "passages"), 0)
-    return DocumentInfo(sha256=found["citation"]["document_sha256"], **told, **unsaid, **sizes)
+    return DocumentInfo(sha256=sha256, metadata=found.get("metadata", {}), **told, **unsaid, **sizes)

@@ -27,14 +27,25 @@ _PACKAGES = (
 )
 
 
-def manifest(dataset: Dataset, *, model: str, settings: Mapping[str, Json], notes: Mapping[str, Json]) -> Json:
-    """Return the manifest of a result: `settings` decided it, `notes` are counts and warnings about it."""
+def manifest(
+    dataset: Dataset,
+    *,
+    model: str,
+    settings: Mapping[str, Json],
+    notes: Mapping[str, Json],
+    reader: str | None = None,
+) -> Json:
+    """Return the manifest of a result: `settings` decided it, `notes` are counts and warnings about it.
+
+    `model` and `reader` are fingerprints, the latter None where nothing was read.
+    """
     return {
         "commit": commit(_ROOT),
         "dataset": dataset.name,
         "corpus_sha256": dataset.corpus_sha256,
         "questions_sha256": dataset.questions_sha256,
         "model": model,
+        "reader": reader,
         "settings": dict(settings),
         "settings_sha256": digest(settings),
         "seed": settings["seed"],

@@ -11,17 +11,18 @@ from functools import lru_cache
 from index.collection import Collection
 from index.types import Json, text_digest
 from rag.encoding import Encoder
-from rag.errors import DatasetInvalid
+from rag.errors import DatasetInvalid, ReaderOff
 from rag.evaluation.datasets import Dataset, Judgements
 from rag.evaluation.manifest import digest, manifest
 from rag.evaluation.measures import Observed, relevant
 from rag.evaluation.questions import DatasetQuestion
 from rag.evaluation.result import Evaluation, SystemResult, judge
 from rag.evaluation.statistics import percentiles
-from rag.evaluation.systems import CollectionSystem, System
+from rag.evaluation.systems import NAMES, CollectionSystem, Name, System, mode_of
 from rag.evaluation.trec import Run
+from rag.reading import Reader
 from rag.retrieval import Ranking
-from rag.types import Answer, AnswerPassage, Mode
+from rag.types import Answer, AnswerPassage, Citation
 
 Progress = Callable[[int, int], None]
 
@@ -36,7 +37,8 @@ class Plan:
 
     `split` is `dev`, `test` or `all`; `limit` draws that many questions by `seed`; `depth` is how many passages a
     search returns, at most 1,000. With `answers` every question is also asked as a user would, which shows what is
-    declined and highlighted, and takes longer. `slice_by` names fields of the questions' metadata.
+    declined and highlighted, and takes longer. `slice_by` names fields of the questions' metadata. `min_confidence`,
+    0 to 1, takes the place of the threshold of a system that has one; with 0 nothing is declined.
     """
 
     split: str = "test"
@@ -45,6 +47,7 @@ class Plan:
     depth: int = DEPTH
     answers: bool = False
     slice_by: Sequence[str] = ()
+    min_confidence: float | None = None
 
 
 def no_progress(done: int, total: int) -> None:
@@ -57,25 +60,43 @@ def evaluate(
     encoder: Encoder,
     plan: Plan,
     *,
-    systems: Sequence[Mode] = ("dense", "lexical", "hybrid"),
+    systems: Sequence[Name] | None = None,
+    reader: Reader | None = None,
     ranking: Ranking | None = None,
     on_progress: Progress = no_progress,
 ) -> Evaluation:
-    """Ask `collection`, which holds the corpus of `dataset`, in every mode of `systems`.
+    """Ask `collection`, which holds the corpus of `dataset`, by every system of `systems`: all that there are.
 
-    Raises DatasetInvalid where no question is left to ask.
+    Raises DatasetInvalid where no question is left to ask, ReaderOff for `reader` without one.
     """
-    used = ranking or Ranking()
-    named: dict[str, System] = {mode: CollectionSystem(collection, encoder, mode, used) for mode in systems}
+    used, names = ranking or Ranking(), chosen(systems, reader is not None)
+
+    def system(name: Name) -> System:
+        read, least = (reader, plan.min_confidence) if name == "reader" else (None, None)
+        return CollectionSystem(collection, encoder, mode_of(name), used, reader=read, min_confidence=least)
+
     return evaluate_systems(
         dataset,
-        named,
+        {name: system(name) for name in names},
         plan,
         model=encoder.fingerprint,
+        reader=reader.fingerprint if reader and "reader" in names else None,
         settings={"ranking": asdict(used), "passages": collection.info().passages},
         missing=sorted(set(dataset.judged) - set(collection.files.known(dataset.judged))),
         on_progress=on_progress,
     )
+
+
+def chosen(systems: Sequence[Name] | None, reads: bool) -> Sequence[Name]:
+    """Return the systems to ask, all that there are where none is named; `reads` says whether there is a reader.
+
+    Raises ReaderOff where `reader` is named without one.
+    """
+    if systems is None:
+        return [name for name in NAMES if reads or name != "reader"]
+    if "reader" in systems and not reads:
+        raise ReaderOff("The system `reader` needs the reader, which is off: set PINCITE_READER to on.")
+    return systems
 
 
 def evaluate_systems(
@@ -85,10 +106,14 @@ def evaluate_systems(
     *,
     model: str,
     settings: Mapping[str, Json],
+    reader: str | None = None,
     missing: Sequence[str] = (),
     on_progress: Progress = no_progress,
 ) -> Evaluation:
-    """Ask every system the same questions in the same order; `settings` go into the manifest with the plan."""
+    """Ask every system the same questions in the same order.
+
+    `settings` go into the manifest with the plan, and so do the fingerprints `model` and, where one read, `reader`.
+    """
     questions = select(dataset, plan)
     searched = _worth_searching(dataset, questions)
     steps = len(systems) * (len(searched) + (len(questions) if plan.answers else 0))
@@ -99,7 +124,7 @@ def evaluate_systems(
         observed, timings[name] = _observe(system, questions, searched, plan, count)
         results[name] = judge(dataset.judgements, observed, seed=plan.seed, slice_by=plan.slice_by)
     notes = _notes(dataset, questions, missing, systems)
-    made_from = manifest(dataset, model=model, settings={**asdict(plan), **settings}, notes=notes)
+    made_from = manifest(dataset, model=model, reader=reader, settings={**asdict(plan), **settings}, notes=notes)
     return Evaluation(results, made_from, timings, _judged(dataset, questions))
 
 
@@ -206,7 +231,14 @@ def _observed(
     question: DatasetQuestion, found: Sequence[AnswerPassage], answer: Answer | None, exactness: _Exactness
 ) -> Observed:
     shown = [*found, *answer.passages, *answer.nearest] if answer else found
-    return Observed(question, found, answer, exactness.share(shown))
+    quotes = [(passage.citation, passage.text) for passage in shown]
+    if answer is None or answer.confidence is None:  # not asked, or nothing read
+        return Observed(question, found, answer, exactness.share(quotes))
+    said = [answer.answer] if answer.answer else []
+    everything = [*said, *answer.alternatives, *(value for conflict in answer.conflicts for value in conflict.values)]
+    quotes += [(one.citation, one.text) for one in everything]
+    predicted = said[0].text if said else ""
+    return Observed(question, found, answer, exactness.share(quotes), predicted, answer.confidence)
 
 
 class _Exactness:
@@ -215,15 +247,15 @@ class _Exactness:
     def __init__(self, system: System) -> None:
         self._stored = lru_cache(maxsize=2048)(lambda document: _with_digest(system.text(document)))
 
-    def share(self, passages: Sequence[AnswerPassage]) -> float | None:
-        """Return the share of `passages` that quote their document exactly under its digest, None without any."""
-        exact = [self._exact(passage) for passage in passages]
+    def share(self, quotes: Sequence[tuple[Citation, str]]) -> float | None:
+        """Return the share of `quotes`, text as shown with its citation, that are exact, None without any."""
+        exact = [self._exact(*quote) for quote in quotes]
         return sum(exact) / len(exact) if exact else None
 
-    def _exact(self, passage: AnswerPassage) -> bool:
-        citation = passage.citation
+    def _exact(self, citation: Citation, shown: str) -> bool:
+        """Say whether what is shown is what the document holds there under its digest."""
         text, sha256 = self._stored(citation.document_id)
-        quoted = text is not None and text[citation.start : citation.end] == citation.quote == passage.text
+        quoted = text is not None and text[citation.start : citation.end] == citation.quote == shown
         return quoted and sha256 == citation.document_sha256
 
 

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from index.collection import Collection
 from index.errors import DocumentMissing
 from rag.ask import ask, search
 from rag.encoding import Encoder
 from rag.evaluation.questions import DatasetQuestion
+from rag.reading import Reader
 from rag.retrieval import Ranking
 from rag.types import Answer, AnswerPassage, Mode, Question
+
+Name = Literal["dense", "lexical", "hybrid", "reader"]
+NAMES: Sequence[Name] = ("dense", "lexical", "hybrid", "reader")
+"""Our systems: the first stage in each mode, and what a reader makes of hybrid's passages, which is what users get."""
+
+
+def mode_of(name: Name) -> Mode:
+    """Return the mode that the first stage of a system is asked in."""
+    return "hybrid" if name == "reader" else name
 
 
 class System(Protocol):
@@ -34,23 +44,36 @@ class System(Protocol):
 
 
 class CollectionSystem:
-    """A collection with its encoder, asked in one mode through `rag.ask`."""
+    """A collection with its encoder, asked in one mode through `rag.ask`; without `reader` nothing is read.
 
-    def __init__(self, collection: Collection, encoder: Encoder, mode: Mode, ranking: Ranking) -> None:
+    `min_confidence`, 0 to 1, takes the place of the reader's threshold.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        encoder: Encoder,
+        mode: Mode,
+        ranking: Ranking,
+        *,
+        reader: Reader | None = None,
+        min_confidence: float | None = None,
+    ) -> None:
         self.degraded: set[str] = set()
         self._collection, self._encoder, self._mode, self._ranking = collection, encoder, mode, ranking
+        self._reader, self._min_confidence = reader, min_confidence
 
     def search(self, questions: Sequence[DatasetQuestion], depth: int) -> Sequence[Sequence[AnswerPassage]]:
         """Return per question at most `depth` passages, best first, as `/v1/search` does."""
         asked = [replace(self._question(question), top_k=depth) for question in questions]
-        results = search(asked, self._collection, self._encoder, self._ranking, highlight=False)
+        results = search(asked, self._collection, self._encoder, self._ranking, reader=self._reader, highlight=False)
         for result in results:
             self.degraded.update(result.degraded)
         return [result.passages for result in results]
 
     def ask(self, question: DatasetQuestion) -> Answer:
         """Return the answer as `/v1/ask` gives it, with as many passages as it gives unless told otherwise."""
-        steps = ask(self._question(question), self._collection, self._encoder, self._ranking)
+        steps = ask(self._question(question), self._collection, self._encoder, self._ranking, reader=self._reader)
         answer = next(step for step in steps if isinstance(step, Answer))
         self.degraded.update(answer.degraded)
         return answer
@@ -63,4 +86,11 @@ class CollectionSystem:
             return None
 
     def _question(self, question: DatasetQuestion) -> Question:
-        return Question(question.text, mode=self._mode, history=question.history, filter=question.filter)
+        return Question(
+            question.text,
+            mode=self._mode,
+            history=question.history,
+            filter=question.filter,
+            read=self._reader is not None,
+            min_confidence=self._min_confidence,
+        )

@@ -178,7 +178,7 @@ def test_a_report_needs_nothing_but_itself(evaluation: Evaluation, dataset: Data
 
 
 def test_a_confidence_is_drawn_where_there_is_one(evaluation: Evaluation, dataset: Dataset) -> None:
-    """A dot for each bin, a curve, and where to decline; a system without one has no such section."""
+    """A dot a bin, what chance leaves, a curve, where to decline; a system without one has no such section."""
     assert 'id="confidence"' not in report(evaluation, dataset)
     scores, labels = np.linspace(0, 1, 50), np.arange(50) % 3 > 0
     sure = replace(evaluation.systems["forth"], calibration=calibration(scores, labels))
@@ -187,6 +187,8 @@ def test_a_confidence_is_drawn_where_there_is_one(evaluation: Evaluation, datase
     assert len(section.xpath(".//circle")) == 10
     assert len(section.xpath("string(.//polyline/@points)").split()) == 50
     assert "Declining at or below" in section.text_content()
+    low, high = sure.calibration.ece_by_chance
+    assert f"would lie from {low:.3f} to {high:.3f}" in section.text_content()
 
 
 def test_the_first_sentences_count_questions(evaluation: Evaluation, dataset: Dataset) -> None:

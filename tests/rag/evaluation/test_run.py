@@ -19,7 +19,7 @@ from rag.evaluation.questions import DatasetQuestion
 from rag.evaluation.result import Evaluation, result_json, write
 from rag.evaluation.run import Plan, default_split, evaluate_systems, select
 from rag.evaluation.trec import read_run
-from rag.types import Span
+from rag.types import Answer, ShortAnswer, Span
 
 DOCUMENTS = 20
 
@@ -107,6 +107,36 @@ def test_a_random_system_scores_what_chance_gives(
         assert measures[name].low <= truth <= measures[name].high, (name, measures[name])
         assert measures[name].n == 800
     assert means["R@100"] == 1
+
+
+def test_a_short_answer_and_its_confidence_are_measured(
+    dataset: Dataset, corpus: Mapping[str, str], known: SimpleNamespace
+) -> None:
+    """Right where it answers, silent where it declines; a quote that its document does not hold is told of."""
+
+    class Reading(known.System):  # type: ignore[name-defined,misc]
+        """Answers the number of the page, sure of it, under a digest that is wrong on the first page."""
+
+        def ask(self, question: DatasetQuestion) -> Answer:
+            """Answer with the exact words."""
+            plain: Answer = super().ask(question)
+            if not plain.passages:
+                return replace(plain, confidence=0.1)
+            cited = plain.passages[0].citation
+            start = cited.quote.index("10")
+            digest = "0" * 64 if cited.document_id == "d01" else cited.document_sha256
+            citation = replace(cited, document_sha256=digest, start=start, end=start + 4, quote=cited.quote[start:-1])
+            said = ShortAnswer(citation.quote, citation, plain.passages[0].document)
+            return replace(plain, confidence=0.8, answer=said, alternatives=[said] * 3)
+
+    system = Reading(corpus, perfect, lambda question: not question.answerable)
+    evaluation, means = measured(dataset, system)
+    assert (means["Exact match"], means["Token F1"], means["Answerability AUROC"]) == (1, 1, 1)
+    assert means["Answerability ECE"] == pytest.approx(0.8 * 0.2 + 0.2 * 0.1)
+    exact = evaluation.systems["known"].values["Citations exact"]
+    assert {exact["q001"], exact["q021"]} == {(DOCUMENTS + 5) / (DOCUMENTS + 5 + 4)}
+    assert exact["q002"] == 1
+    assert "Token F1" not in measured(dataset, system, Plan(split="all"))[1]  # nobody was asked
 
 
 def test_a_system_that_always_declines_is_right_on_what_nothing_answers(
