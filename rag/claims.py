@@ -32,6 +32,7 @@ Said = tuple[float, float, float]
 READ = 5  # passages a claim is read against: what speaks of it is nearly always among the first, and each takes time
 _POOL = 4 * READ  # found, so that so many are left without near-copies
 _CITED = 3  # passages that are cited for one side, at most
+_SILENT = 0.5  # probability from which a passage is taken to say nothing of a claim
 _WORDS = 3  # fewer are a fragment
 _LONGEST = 2_000  # code points: what goes on longer without an end is a table or a listing
 _WORD = re.compile(r"\w+")
@@ -214,9 +215,10 @@ def _judged(claim: Claim, looked: Looked, collection: str, rule: Rule) -> Claim:
         return [_quote(looked.passages[place], looked.words, collection) for place in best]
 
     if verdict == "not_found":
-        loudest = min(range(len(said)), key=lambda place: said[place][2], default=None)
-        near = [] if loudest is None else [_quote(looked.passages[loudest], looked.words, collection)]
-        return replace(claim, confidence=confidence, nearest=near)
+        # What says something of it after all, else what was found first: silence differs by chance.
+        nearest = sorted(range(len(said)), key=lambda place: said[place][2] if said[place][2] < _SILENT else 1.0)[:1]
+        quoted = [_quote(looked.passages[place], looked.words, collection) for place in nearest]
+        return replace(claim, confidence=confidence, nearest=quoted)
     sides = quotes(0, rule.supported), quotes(1, rule.contradicted)
     citations, against = sides if verdict == "supported" else sides[::-1]
     return replace(claim, verdict=verdict, confidence=confidence, citations=citations, against=against)

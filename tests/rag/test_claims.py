@@ -145,6 +145,22 @@ def test_what_claims_nothing_is_not_looked_up(stocked: Any, text: str) -> None:
     assert (claim.verdict, claim.confidence, claim.nearest) == ("not_found", None, ())
 
 
+def test_what_came_nearest_says_most_or_was_found_first(stocked: Any) -> None:
+    """A passage that nearly decided is shown before those that were found sooner; none of the silent ones is."""
+
+    class Unsure(WordReader):
+        def __init__(self, on_honey: tuple[float, float, float]) -> None:
+            self._on_honey = on_honey
+
+        def read(self, question: str, passages: Sequence[StoredPassage]) -> list[Reading]:
+            said = (self._on_honey if "Honey" in one.text else (0.02, 0.02, 0.96) for one in passages)
+            return [Reading(0.0, (), verdict) for verdict in said]
+
+    for on_honey, nearest in (((0.4, 0.3, 0.3), "honey"), ((0.1, 0.1, 0.8), "bridge")):
+        claim = one(stocked, Unsure(on_honey), "The new bridge over the Vistula opened in 2024.")
+        assert [cited.document_id for cited in claim.nearest] == [nearest]
+
+
 def test_only_documents_that_match_the_filter_count(stocked: Any) -> None:
     """What another document says is not found."""
     text = "Honey is harvested in July."
