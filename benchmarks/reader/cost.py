@@ -17,31 +17,16 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
-
-import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from reporting import Bound, finish, machine, say, table
-from sentence_transformers import CrossEncoder
 from serve import WARM, asked_by, questions, told
 from service import Service, serving
-from tokenizers import Tokenizer
-
-from api.settings import load_settings
-from api.wiring import open_pincite
-from index.types import StoredPassage
-from rag.ask import ask
-from rag.pairs import HEADER, pair, tokenize
-from rag.reading import Reader
-from rag.runtimes.choose import default_model
-from rag.types import Answer, Question, Reading
 
 WAYS: Mapping[str, Mapping[str, Any]] = {"reading": {}, "not reading": {"read": False}}
 CLIENTS = 8
-ROUNDS = 3  # in which the questions against the cross-encoder are parted, to see how far a ratio spreads
 MOST_MS = {True: 150.0, False: 400.0}  # p50 of one client, with AVX-512 or AMX, and without
 WIDE = ("avx512f", "amx_tile")
 
@@ -51,6 +36,8 @@ def main() -> None:
     options = parsed()
     asked = questions(options.queries, options.questions + WARM, options.seed)
     result: dict[str, Any] = {"seed": options.seed, "machine": machine(), **served(options.data, asked)}
+    from against import against  # heavy: not where each of eight clients, which import this file, would wait for it
+
     result["against"] = against(options.data, asked[: options.pairs])
     rows = [
         (name, run["all"]["n"], *(f"{run['all'][p]:.1f}" for p in ("p50", "p95")), f"{run['per_second']:.2f}")
@@ -58,25 +45,29 @@ def main() -> None:
     ]
     print(result["machine"])
     table(("asked", "n", "p50 ms", "p95 ms", "answers a second"), rows)
-    print("median ms by stage, reading:", {k: round(v, 1) for k, v in stages(result).items()})
+    read = result["runs"]["reading, 1 client"]
+    print("median ms by stage, reading:", {stage: round(value, 1) for stage, value in read["stages_p50"].items()})
     print("memory, MiB:", {name: round(one["rss"]) for name, one in result["memory_mib"].items()})
     print()
     head = ("in process, one question", "p50 ms", "p95 ms", "times the cross-encoder's", "by rounds")
     table(head, [(name, *told_of(figures)) for name, figures in result["against"]["figures"].items()])
     print({name: value for name, value in result["against"].items() if name != "figures"})
     bounds = [
-        Bound(
-            "p50 with one client, ms", round(result["runs"]["reading, 1 client"]["all"]["p50"], 1), most=options.most_ms
-        ),
+        Bound("p50 with one client, ms", round(read["all"]["p50"], 1), most=options.most_ms),
         Bound("errors", sum(run["errors"] for run in result["runs"].values()), most=0),
     ]
     finish(result, bounds, options.json)
 
 
-def stages(result: Mapping[str, Any]) -> Mapping[str, float]:
-    """Return the median of each stage of a question that was read."""
-    found: Mapping[str, float] = result["runs"]["reading, 1 client"]["stages_p50"]
-    return found
+def told_of(figures: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of a row."""
+    ratios = {name.split(", ")[1]: one for name, one in figures.items() if isinstance(one, dict)}
+    return (
+        f"{figures['p50']:.1f}",
+        f"{figures['p95']:.1f}",
+        "; ".join(f"{name} {one['ratio']:.2f}" for name, one in ratios.items()),
+        "; ".join(f"{min(one['rounds']):.2f} to {max(one['rounds']):.2f}" for one in ratios.values()),
+    )
 
 
 # Over HTTP
@@ -120,123 +111,6 @@ def by_turns(service: Service, asked: Sequence[str]) -> dict[str, list[tuple[flo
 def rated(figures: dict[str, Any], clients: int) -> dict[str, Any]:
     """Add how many questions are answered in a second: each client waits for one answer before it asks again."""
     return {**figures, "per_second": clients * 1000 / figures["all"]["mean"]}
-
-
-# Against a cross-encoder
-
-
-class Noting:
-    """A reader that notes what it was given to read, and how long it took."""
-
-    def __init__(self, reader: Reader) -> None:
-        self.fingerprint, self.runtime = reader.fingerprint, reader.runtime
-        self._reader = reader
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget what was read."""
-        self.read_pairs: list[tuple[str, StoredPassage]] = []
-        self.seconds = 0.0
-
-    def read(self, question: str, passages: Sequence[StoredPassage]) -> list[Reading]:
-        """Read, and note it."""
-        started = time.perf_counter()
-        found = self._reader.read(question, passages)
-        self.seconds += time.perf_counter() - started
-        self.read_pairs += [(question, one) for one in passages]
-        return found
-
-    def affordable(self, question: str, passages: Sequence[StoredPassage], seconds: float) -> int:
-        """Return what the reader says."""
-        return self._reader.affordable(question, passages, seconds)
-
-
-def against(data: Path, asked: Sequence[str]) -> dict[str, Any]:
-    """Ask in process and let the cross-encoder score what was read, by turns."""
-    model = CrossEncoder(str(default_model()), num_labels=1, max_length=512, device="cpu", local_files_only=True)
-    window = Window()
-    waits: dict[str, list[float]] = {}
-    with open_pincite(load_settings({"data": data, "reader": "on"})) as pincite:
-        assert pincite.reader is not None
-        reader, collection = Noting(pincite.reader), pincite.catalog.collection("default")
-
-        def asking(query: str) -> float:
-            reader.clear()
-            started = time.perf_counter()
-            *_, answer = ask(Question(query), collection, pincite.encoder, reader=reader)
-            assert isinstance(answer, Answer)
-            return time.perf_counter() - started
-
-        def scoring(pairs: Sequence[tuple[str, str]]) -> float:
-            started = time.perf_counter()
-            model.predict(list(pairs), show_progress_bar=False)
-            return time.perf_counter() - started
-
-        numbers = []
-        for query in (*asked[:3], *asked):  # the first ones warm all of it up
-            whole_question = asking(query)
-            if not reader.read_pairs:
-                continue
-            passages = [(question, f"{one.passage.header}\n{one.text}") for question, one in reader.read_pairs]
-            windows = [(question, window.of(question, one)) for question, one in reader.read_pairs]
-            took = {
-                "the whole question": whole_question,
-                "reading": reader.seconds,
-                "cross-encoder, the same windows": scoring(windows),
-                "cross-encoder, whole passages": scoring(passages),
-            }
-            for name, seconds in took.items():
-                waits.setdefault(name, []).append(seconds * 1000)
-            numbers.append(len(passages))
-        runtime = reader.runtime
-    return {
-        "questions": len(numbers[3:]),
-        "passages read, median": median(numbers[3:]),
-        "runtime": runtime,
-        "figures": figured({name: some[3:] for name, some in waits.items()}),
-    }
-
-
-class Window:
-    """Cuts a passage to what the reader reads of it."""
-
-    def __init__(self) -> None:
-        self._tokenizer = Tokenizer.from_file(str(default_model() / "tokenizer.json"))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-
-    def of(self, question: str, passage: StoredPassage) -> str:
-        """Return header and window as text."""
-        asked, header, text = tokenize(self._tokenizer, [question, passage.passage.header, passage.text])
-        places = pair(asked, header, text).offsets
-        kept = header.offsets[:HEADER]
-        head = passage.passage.header[: kept[-1][1]] if kept else ""
-        return f"{head}\n{passage.text[places[0][0] : places[-1][1]]}" if places else head
-
-
-def figured(waits: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Return of each its percentiles and, against both ways of the cross-encoder, the ratio of p50 in all and by round.
-
-    Rounds are parts of the questions, drawn evenly, so that a machine that slows down slows every side.
-    """
-    figures: dict[str, Any] = {}
-    for name, some in waits.items():
-        figures[name] = {f"p{p}": float(np.percentile(some, p)) for p in (50, 95)}
-        for rival in (other for other in waits if other.startswith("cross-encoder") and not name.startswith("cross")):
-            parts = [median(some[n::ROUNDS]) / median(waits[rival][n::ROUNDS]) for n in range(ROUNDS)]
-            figures[name][rival] = {"ratio": median(some) / median(waits[rival]), "rounds": parts}
-    return figures
-
-
-def told_of(figures: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the cells of a row."""
-    ratios = {name.split(", ")[1]: one for name, one in figures.items() if isinstance(one, dict)}
-    return (
-        f"{figures['p50']:.1f}",
-        f"{figures['p95']:.1f}",
-        "; ".join(f"{name} {one['ratio']:.2f}" for name, one in ratios.items()),
-        "; ".join(f"{min(one['rounds']):.2f} to {max(one['rounds']):.2f}" for one in ratios.values()),
-    )
 
 
 def parsed() -> argparse.Namespace:
