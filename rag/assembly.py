@@ -114,6 +114,8 @@ def cite(block: Block, rank: int, collection: str, highlights: Sequence[tuple[st
         citation=quote(block, Span(0, len(block.text)), collection),
         highlights=[_highlight(block, kind, span) for kind, span in highlights],
         explain=block.best.explain,
+        fused=block.best.fused,
+        reader=block.best.reading.relevance if block.best.reading else None,
     )
 
 

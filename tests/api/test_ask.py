@@ -79,8 +79,9 @@ def test_what_nothing_answers_is_declined(client: TestClient) -> None:
 
 
 def test_an_empty_collection_says_so(empty: TestClient) -> None:
-    """Without documents the reason is that there are none."""
-    assert ask(empty)["reason"]["code"] == "empty_collection"
+    """Without documents the reason is that there are none; without a reader nothing is said of confidence."""
+    answer = ask(empty)
+    assert (answer["reason"]["code"], answer["confidence"], answer["threshold"]) == ("empty_collection", None, None)
 
 
 def test_collection_decides_where_is_asked(client: TestClient) -> None:

@@ -1,15 +1,20 @@
-"""What `pincite ask` prints of an answer for a person."""
+"""What `pincite ask` prints of an answer for a person, and what its options and those of `search` decide."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from api.cli.commands import app
 from api.cli.questioning import show_answer
+from api.cli.service import Service
 from api.translations import answer_json
 from index.types import DocumentInfo
+from rag.folders import Sent
 from rag.types import Answer, AnswerPassage, Citation, Conflict, Highlight, Reason, ShortAnswer
 
 TEXT = "Gates opened early. The bell was cast by Orla Finch in 1871 for St. Mary.\nNobody rings it."
@@ -117,3 +122,22 @@ def test_without_a_reader_the_passages_stand_alone(capsys: Any, monkeypatch: Any
     """Nothing is said of exact words or of confidence."""
     lines = printed(replace(ANSWER, confidence=None, threshold=None), capsys, monkeypatch)
     assert lines[0] == "1. The bell · Courier · 1999"
+
+
+def test_the_options_about_reading_reach_the_server(services: dict[str, Service]) -> None:
+    """Without reading there is no confidence; the least confidence decides whether it answers, and the exit status."""
+    list(services["here"].ingest("default", [Sent("bell.txt", TEXT.encode())], lambda done: None))
+
+    def run(*arguments: str) -> Any:
+        ran = CliRunner().invoke(app, ["--data", services["here"].info()["data"], *arguments, "--json"])
+        return json.loads(ran.stdout), ran.exit_code
+
+    query = "Who cast the bell in 1871?"
+    answered, status = run("ask", query, "--min-confidence", "0", "--budget-ms", "60000")
+    assert (answered["threshold"], answered["answerable"], status) == (0, True, 0)
+    declined, status = run("ask", query, "--min-confidence", "1")
+    assert (declined["threshold"], declined["answerable"], status) == (1, False, 1)
+    assert run("ask", query, "--no-read")[0]["confidence"] is None
+    read, unread = run("search", query)[0], run("search", query, "--no-read", "--budget-ms", "1")[0]
+    assert read["results"][0]["passages"][0]["scores"]["reader"] is not None
+    assert unread["results"][0]["passages"][0]["scores"]["reader"] is None

@@ -139,6 +139,19 @@ def service(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         process.wait(timeout=30)
 
 
+@pytest.fixture(scope="session")
+def reading(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A server without models whose reader compares words, with the same documents."""
+    script = Path(__file__).parents[1] / "api" / "tiny_server.py"
+    command = [sys.executable, script, tmp_path_factory.mktemp("reading"), "httptools"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        found = Service(f"http://127.0.0.1:{int(process.stdout.readline())}")
+        found.call("POST", "/v1/documents", {"documents": documents()})
+        yield found
+        process.terminate()
+
+
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     """A headless Chromium; one a module, because Playwright's event loop would be in the way of other tests'."""

@@ -1,17 +1,19 @@
 """The exact answer: the words in their sentence, how sure that is, other answers, and sources that disagree.
 
-The server of these tests has no reader; what a reader would add is put into its answers on their way to the page.
+But for one test the server has no reader; what a reader would add is put into its answers on their way to the page.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from api.cli.questioning import confidence_in_words
 
@@ -165,8 +167,8 @@ def test_words_outside_of_the_marked_sentences_stand_in_one_that_is_guessed(
     answer = lamp(service)
     for passage in answer["passages"]:
         passage["highlights"] = [one for one in passage["highlights"] if one["kind"] != "sentence"]
-    quote = given(answer).locator(".exact blockquote")
-    expect(quote).to_have_text("The 🪔 copper lamp of the observatory burns whale oil every winter night.")
+    sentence = given(answer).locator(".exact blockquote")
+    expect(sentence).to_have_text("The 🪔 copper lamp of the observatory burns whale oil every winter night.")
 
 
 @pytest.mark.parametrize(
@@ -198,6 +200,22 @@ def test_a_refusal_says_how_sure_it_is(given: Callable[..., Page], service: Any)
     expect(finding).to_contain_text(answer["reason"]["text"])
     expect(finding.locator(".confidence")).to_contain_text("very low (4 %)")
     expect(page.locator(".exact, mark.answer")).to_have_count(0)
+
+
+def test_what_a_reader_says_reaches_the_page(browser: Browser, reading: Any) -> None:
+    """Streamed: the words that the API answers, marked at the top and in their passage, and its confidence."""
+    answer = reading.ask(MILL, min_confidence=0)
+    page = browser.new_page()
+    lenient = {"query": MILL, "collection": "default", "stream": True, "min_confidence": 0}
+    page.route("**/v1/ask", lambda route: route.continue_(post_data=json.dumps(lenient)))
+    page.goto(f"{reading.url}/?q={quote(MILL)}")
+    expect(page.locator(".exact mark.answer")).to_have_text(answer["answer"]["text"])
+    expect(page.locator(".confidence strong")).to_have_text(confidence_in_words(answer["confidence"]))
+    expect(page.locator(".alternatives .said")).to_have_count(len(answer["answer"]["alternatives"]))
+    marks = [mark for passage in answer["passages"] for mark in passage["highlights"] if mark["kind"] == "answer"]
+    expect(page.locator(".passage mark.answer")).to_have_count(len(marks))
+    assert marks
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
