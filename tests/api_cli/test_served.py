@@ -25,11 +25,12 @@ from rag.evaluation.datasets import read_dataset
 from rag.evaluation.questions import DatasetQuestion
 from rag.evaluation.result import result_json
 from rag.evaluation.run import Plan, evaluate
-from rag.evaluation.systems import CollectionSystem
+from rag.evaluation.systems import CollectionSystem, mode_of
 from rag.ingest import Ingest
 from rag.rankings import settings_of
+from rag.reading import WordReader
 from rag.retrieval import Ranking
-from rag.types import Turn
+from rag.types import Answer, Citation, Turn
 
 METALS = {"copper": 1085, "tin": 232, "lead": 327, "zinc": 420, "iron": 1538, "silver": 962, "gold": 1064}
 
@@ -68,7 +69,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace
         collection = catalog.collection("default")
         assert [one.status for _, one in Ingest(collection, encoder).files(dataset.files())] == ["added"] * len(METALS)
         catalog.create("empty")
-        app = create_app(Pincite(Settings(data=folder), catalog, encoder))
+        app = create_app(Pincite(Settings(data=folder), catalog, encoder, WordReader()))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
@@ -79,11 +80,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace
 
 
 def test_a_server_has_the_figures_of_its_collection(served: SimpleNamespace) -> None:
-    """Measures, intervals and rankings of every mode are the same, answers, highlights and citations included."""
-    here = evaluate(served.dataset, served.collection, served.encoder, Plan("all", answers=True))
-    there = evaluate_served(
-        served.dataset, served.remote, "default", ["dense", "lexical", "hybrid"], Plan("all", answers=True)
-    )
+    """Measures, intervals and rankings of every system are the same, answers, highlights and citations included."""
+    here = evaluate(served.dataset, served.collection, served.encoder, Plan("all", answers=True), reader=WordReader())
+    there = evaluate_served(served.dataset, served.remote, "default", None, Plan("all", answers=True))
+    assert list(there.systems) == ["dense", "lexical", "hybrid", "reader"]
     assert result_json(there)["systems"] == result_json(here)["systems"]
     assert {name: one.run for name, one in there.systems.items()} == {
         name: one.run for name, one in here.systems.items()
@@ -91,9 +91,19 @@ def test_a_server_has_the_figures_of_its_collection(served: SimpleNamespace) -> 
     measured = there.systems["hybrid"].measures
     assert measured["Citations exact"].mean == 1
     assert {"Answer in highlights@3", "Highlight token IoU@3", "Declined, unanswerable"} <= set(measured)
-    for name in ("model", "corpus_sha256", "questions_sha256", "questions", "not_found", "degraded"):
+    for name in ("model", "reader", "corpus_sha256", "questions_sha256", "questions", "not_found", "degraded"):
         assert there.manifest[name] == here.manifest[name]
     assert there.manifest["settings"]["ranking"] is None
+
+
+def test_a_server_declines_by_the_least_confidence(served: SimpleNamespace) -> None:
+    """It is sent with every question that is asked as a user would: by 0 nothing is declined, by 1 everything."""
+    declined = []
+    for least in (0.0, 1.0):
+        plan = Plan("all", answers=True, min_confidence=least)
+        systems = evaluate_served(served.dataset, served.remote, "default", ["reader"], plan).systems
+        declined.append(systems["reader"].measures["Declined, unanswerable"].mean)
+    assert declined == [0, 1]
 
 
 def test_the_manifest_tells_which_ranking_was_asked(served: SimpleNamespace) -> None:
@@ -105,11 +115,12 @@ def test_the_manifest_tells_which_ranking_was_asked(served: SimpleNamespace) -> 
     assert evaluation.manifest["settings"]["ranking"] == version
 
 
-@pytest.mark.parametrize("mode", ["dense", "lexical", "hybrid"])
-def test_what_comes_over_http_is_what_went_in(served: SimpleNamespace, mode: Any) -> None:
+@pytest.mark.parametrize("name", ["dense", "lexical", "hybrid", "reader"])
+def test_what_comes_over_http_is_what_went_in(served: SimpleNamespace, name: Any) -> None:
     """Passages, citations, highlights and reasons are built again as they were; documents' sizes are not told."""
-    there = ServedSystem(served.remote, "default", mode)
-    here = CollectionSystem(served.collection, served.encoder, mode, Ranking())
+    there = ServedSystem(served.remote, "default", name)
+    reader = WordReader() if name == "reader" else None
+    here = CollectionSystem(served.collection, served.encoder, mode_of(name), Ranking(), reader=reader)
     turns = (Turn("user", "What of tin?"), Turn("assistant", "It is a metal."))
     questions = [
         DatasetQuestion("1", "At how many degrees does copper melt?"),
@@ -124,19 +135,33 @@ def test_what_comes_over_http_is_what_went_in(served: SimpleNamespace, mode: Any
             ours.reason,
         )
         assert (theirs.answerable, theirs.token, theirs.degraded) == (ours.answerable, ours.token, ours.degraded)
+        assert (theirs.confidence, theirs.threshold) == (ours.confidence, ours.threshold)
+        assert (said(theirs), [one.kind for one in theirs.conflicts]) == (
+            said(ours),
+            [one.kind for one in ours.conflicts],
+        )
         pairs = [*zip(ours.passages, theirs.passages, strict=True), *zip(ours.nearest, theirs.nearest, strict=True)]
         assert pairs
         for one, other in pairs:
             assert (other.citation, other.highlights, other.text) == (one.citation, one.highlights, one.text)
-            assert (other.rank, other.id, other.score, other.document.title) == (
+            assert (other.rank, other.id, other.score, other.fused, other.reader, other.document.title) == (
                 one.rank,
                 one.id,
                 one.score,
+                one.fused,
+                one.reader,
                 one.document.title,
             )
     found = [[[one.id for one in some] for some in system.search(questions, 30)] for system in (here, there)]
     assert found[0] == found[1]
     assert [there.text(name) for name in ("gold.md", "gone.md")] == [served.collection.text("gold.md"), None]
+
+
+def said(answer: Answer) -> list[tuple[str, Citation, str | None]]:
+    """The short answers of an answer, those of its conflicts too, with what is said of their documents."""
+    conflicting = [value for conflict in answer.conflicts for value in conflict.values]
+    shown = [*([answer.answer] if answer.answer else []), *answer.alternatives, *conflicting]
+    return [(one.text, one.citation, one.document.title) for one in shown]
 
 
 def test_judged_documents_that_a_server_lacks_are_named(served: SimpleNamespace, tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from index.types import Vectors
 from rag.encoding import HashingEncoder
+from rag.errors import ReaderOff
 from rag.evaluation.cache import cache_key, cached_collection
 from rag.evaluation.datasets import read_dataset
 from rag.evaluation.result import result_json
 from rag.evaluation.run import Plan, evaluate
+from rag.reading import WordReader
 
 
 class CountingEncoder(HashingEncoder):
@@ -41,6 +43,43 @@ def test_every_mode_is_evaluated_over_a_real_collection(beir: Path, tmp_path: Pa
     lexical = evaluation.systems["lexical"].values
     assert (lexical["RR@10"]["q1"], lexical["RR@10"]["q3"], lexical["Answer@1"]["q1"]) == (1, 1, 1)
     assert (evaluation.manifest["not_found"], evaluation.manifest["model"]) == (["d5"], encoder.fingerprint)
+
+
+def test_a_reader_is_a_system_of_its_own(beir: Path, tmp_path: Path) -> None:
+    """It is there where one is loaded, and the first stage is what it is without; the manifest names it."""
+    dataset, encoder = read_dataset(beir), HashingEncoder()
+    with cached_collection(dataset, tmp_path / "cache", encoder) as collection:
+        plain = evaluate(dataset, collection, encoder, Plan("all", answers=True))
+        read = evaluate(dataset, collection, encoder, Plan("all", answers=True), reader=WordReader())
+        some = evaluate(dataset, collection, encoder, Plan("all"), reader=WordReader(), systems=["dense"])
+        with pytest.raises(ReaderOff, match="PINCITE_READER"):
+            evaluate(dataset, collection, encoder, Plan("all"), systems=["reader"])
+    assert list(read.systems) == [*plain.systems, "reader"]
+    assert result_json(read)["systems"] | result_json(plain)["systems"] == result_json(read)["systems"]
+    assert [one.manifest["reader"] for one in (plain, read, some)] == [None, WordReader.fingerprint, None]
+    answered = {"Exact match", "Token F1", "Answerability AUROC", "Answerability ECE"}
+    assert answered <= set(read.systems["reader"].measures)
+    assert not answered & set(read.systems["hybrid"].measures)
+    assert read.systems["reader"].calibration
+
+
+def test_the_least_confidence_decides_what_is_declined(beir: Path, tmp_path: Path) -> None:
+    """By 0 nothing is, by 1 everything; the order and the first stage do not change, the manifest has it."""
+    dataset, encoder, found = read_dataset(beir), HashingEncoder(), {}
+    with cached_collection(dataset, tmp_path / "cache", encoder) as collection:
+        for least in (0.0, 1.0):
+            plan = Plan("all", answers=True, min_confidence=least)
+            found[least] = evaluate(
+                dataset, collection, encoder, plan, systems=["hybrid", "reader"], reader=WordReader()
+            )
+            assert found[least].manifest["settings"]["min_confidence"] == least
+    for name in ("Declined, answerable", "Declined, unanswerable"):
+        assert [one.systems["reader"].measures[name].mean for one in found.values()] == [0, 1]
+    assert (
+        found[1.0].systems["reader"].measures["Token F1"].mean < found[0.0].systems["reader"].measures["Token F1"].mean
+    )
+    assert found[0.0].systems["hybrid"].values == found[1.0].systems["hybrid"].values
+    assert found[0.0].systems["reader"].run == found[1.0].systems["reader"].run
 
 
 def test_the_history_completes_a_question(beir: Path, tmp_path: Path) -> None:
