@@ -242,7 +242,10 @@ def answerable(work: Work) -> Made:
 
 
 def without_article(question: DatasetQuestion) -> DatasetQuestion:
-    """Return the question asked of everything but its article, so that nothing answers it."""
+    """Return the question asked of everything but its article, so that nothing answers it.
+
+    How rare a word is is counted over the whole collection all the same, the article included.
+    """
     filtered = {"field": "metadata.article", "ne": question.metadata["article"]}
     return replace(question, filter=filtered, answerable=False)
 
