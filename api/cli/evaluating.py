@@ -178,14 +178,14 @@ def _shown(progress: Progress, bar: TaskID) -> Callable[[int, int], None]:
 def _show(evaluation: Evaluation) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("measure")
-    table.add_column("questions", justify="right")
+    table.add_column("n", justify="right")
     for name in evaluation.systems:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)  # four of them fit into 80 columns
     results = evaluation.systems.values()
     for measure in dict.fromkeys(measure for result in results for measure in result.measures):
         found = [result.measures.get(measure) for result in results]
         counts = dict.fromkeys(str(one.n) for one in found if one)
-        cells = [f"{one.mean:.3f}\n[{one.low:.3f}, {one.high:.3f}]" if one else "" for one in found]
+        cells = [f"{one.mean:.3f}\n{one.low:.3f}–{one.high:.3f}" if one else "" for one in found]
         table.add_row(measure, ", ".join(counts), *map(Text, cells))
     out.print(table)
     if evaluation.diagnosis:
