@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -11,14 +11,18 @@ from typing import Literal
 from index.collection import Collection
 from index.errors import DocumentMissing
 from index.types import text_digest
-from rag import assembly, evidence
+from rag import assembly, evidence, judging
 from rag.encoding import Encoder
 from rag.errors import QueryInvalid
 from rag.rankings import Used, retrieved_by
 from rag.reading import Reader
 from rag.retrieval import Ranking, Retrieved, retrieve
 from rag.splitting import sentences
-from rag.types import Answer, AnswerPassage, Question, Ranked, Reason
+from rag.types import Answer, AnswerPassage, Question, Ranked, Span
+from rag.verdict import judge
+
+BUDGET = "reader_budget"  # in `degraded`: fewer passages were read than would have been with more time
+_RESERVE = 0.01  # seconds that are kept for what comes after reading
 
 CitationStatus = Literal["exact", "document_changed", "document_gone", "text_differs"]
 
@@ -54,27 +58,37 @@ def ask(
 ) -> Iterator[Candidates | Answer]:
     """Yield the passages as first found, unless `candidates` are not wanted, then exactly one answer.
 
-    Without `ranking` the collection's own decides, or the default where it has none.
+    Without `ranking` the collection's own decides, or the default where it has none; without `reader`, or where the
+    question says so, nothing is read, and the answer has neither words nor confidence.
     Raises QueryInvalid for a blank question, FilterInvalid for a filter that does not follow the language, and
     Behind where the collection has not reached `at_least`.
     """
     started = time.perf_counter()
     found, words, used = _find(question, collection, encoder, ranking, 4 * question.top_k + 10)
-    ranked = assembly.collapse(found.passages, max(evidence.FIRST, assembly.considered(question.top_k)))
+    first = list(found.passages)
+    most = max(evidence.FIRST, assembly.considered(question.top_k))
     if candidates:
-        yield Candidates(_cited([[one] for one in ranked[: question.top_k]], found, None, collection))
-    shown = _cited(assembly.group(ranked, question.top_k), found, words, collection)
-    reason = _reason(question, found, words, ranked)
+        ranked = assembly.collapse(first, question.top_k)
+        yield Candidates(_cited([[one] for one in ranked], found, None, collection))
+    read = _read(question, found, first, reader, started)
+    ranked = assembly.collapse(read.passages, most)
+    judged = judge(question, found, words, ranked, collection.name, read=reader is not None and question.read)
+    shown = _cited(assembly.group(ranked, question.top_k), found, words, collection, judged.marked)
     yield Answer(
         query=question.query,
         standalone_query=found.standalone_query,
-        answerable=reason is None,
-        reason=reason,
-        passages=shown if reason is None else [],
-        nearest=[] if reason is None else shown,
+        answerable=judged.reason is None,
+        reason=judged.reason,
+        passages=shown if judged.reason is None else [],
+        nearest=[] if judged.reason is None else shown,
         token=found.found.token,
-        degraded=(*found.found.degraded, *used.degraded),
-        timing_ms={**found.timing_ms, "total": (time.perf_counter() - started) * 1000},
+        degraded=(*found.found.degraded, *used.degraded, *read.degraded),
+        timing_ms={**found.timing_ms, "read": read.milliseconds, "total": (time.perf_counter() - started) * 1000},
+        confidence=judged.confidence,
+        threshold=judged.threshold,
+        answer=next(iter(judged.answers), None),
+        alternatives=judged.answers[1:],
+        conflicts=judged.conflicts,
         ranking=used.version,
     )
 
@@ -90,21 +104,24 @@ def search(
 ) -> Sequence[SearchResult]:
     """Return for each question its best passages, however weak; the same errors as `ask`.
 
-    Without `highlight` none is marked, which halves the time of deep searches.
+    Without `highlight` none is marked, which halves the time of deep searches. `reader` is as for `ask`.
     """
     results = []
     for question in questions:
         started = time.perf_counter()
-        found, words, used = _find(question, collection, encoder, ranking, question.top_k)
-        passages = _cited([[one] for one in found.passages], found, words if highlight else None, collection)
-        timing = {**found.timing_ms, "total": (time.perf_counter() - started) * 1000}
+        most = question.top_k if reader is None else max(question.top_k, judging.DEPTH)
+        found, words, used = _find(question, collection, encoder, ranking, most)
+        read = _read(question, found, list(found.passages), reader, started)
+        shown = [[one] for one in read.passages[: question.top_k]]
+        passages = _cited(shown, found, words if highlight else None, collection)
+        timing = {**found.timing_ms, "read": read.milliseconds, "total": (time.perf_counter() - started) * 1000}
         results.append(
             SearchResult(
                 query=question.query,
                 standalone_query=found.standalone_query,
                 passages=passages,
                 token=found.found.token,
-                degraded=(*found.found.degraded, *used.degraded),
+                degraded=(*found.found.degraded, *used.degraded, *read.degraded),
                 timing_ms=timing,
                 ranking=used.version,
             )
@@ -150,17 +167,61 @@ def _find(
     return found, evidence.weigh(query, question.query, found.found.frequencies, found.found.total), used
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The passages in their last order."""
+
+    passages: Sequence[Ranked]
+    degraded: tuple[str, ...] = ()
+    milliseconds: float = 0.0
+
+
+def _read(
+    question: Question, found: Retrieved, passages: Sequence[Ranked], reader: Reader | None, started: float
+) -> _Read:
+    """Read the first passages and order all by that: fewer, at least one, where the question's time would not do."""
+    if reader is None or not question.read or not passages:
+        return _Read(passages)
+    began = time.perf_counter()
+    query = found.standalone_query or question.query
+    first = [one.stored for one in passages[: judging.DEPTH]]
+    most = len(first)
+    if question.budget_ms is not None:
+        left = question.budget_ms / 1000 - (began - started) - _RESERVE
+        most = max(1, reader.affordable(query, first, left))
+    readings = reader.read(query, first[:most])
+    ranked = judging.ordered(passages, readings)
+    took = (time.perf_counter() - began) * 1000
+    return _Read(ranked, (BUDGET,) if most < len(first) else (), took)
+
+
 def _cited(
-    groups: Sequence[Sequence[Ranked]], found: Retrieved, words: evidence.Words | None, collection: Collection
+    groups: Sequence[Sequence[Ranked]],
+    found: Retrieved,
+    words: evidence.Words | None,
+    collection: Collection,
+    marked: Mapping[str, Span] = {},
 ) -> list[AnswerPassage]:
-    """Cite each group, highlighting what bears on `words`."""
+    """Cite each group, highlighting what bears on `words`; `marked` has the answer in a passage, by its id."""
     shown = []
     for rank, members in enumerate(groups, start=1):
         block = assembly.block(members, _text(members, collection) if len(members) > 1 else None)
         language = members[0].stored.document.language
-        marks = evidence.highlights(block.text, sentences(block.text), words, language) if words else []
+        answers = sorted(
+            (
+                Span(start + span.start, start + span.end)
+                for one, span in _marks(members, marked)
+                if (start := one.stored.passage.start - block.start) >= 0 and start + span.end <= len(block.text)
+            ),
+            key=lambda span: span.start,
+        )
+        marks = evidence.highlights(block.text, sentences(block.text), words, language, answers) if words else []
         shown.append(assembly.cite(block, rank, collection.name, marks))
     return shown
+
+
+def _marks(members: Sequence[Ranked], marked: Mapping[str, Span]) -> Iterator[tuple[Ranked, Span]]:
+    yield from ((one, marked[one.stored.ref.id]) for one in members if one.stored.ref.id in marked)
 
 
 def _text(members: Sequence[Ranked], collection: Collection) -> str | None:
@@ -171,21 +232,6 @@ def _text(members: Sequence[Ranked], collection: Collection) -> str | None:
     except DocumentMissing:
         return None
     return text if text_digest(text) == ref.sha256 else None
-
-
-def _reason(question: Question, found: Retrieved, words: evidence.Words, ranked: Sequence[Ranked]) -> Reason | None:
-    """Return why there is no answer, or None where the passages are shown as one."""
-    considered = found.found
-    if not considered.passages and question.filter is not None:
-        return Reason("filter_matched_nothing", "No document matches the filter: loosen it or remove it.")
-    if not considered.passages:
-        return Reason("empty_collection", "There are no documents here yet: add some, then ask again.")
-    if not ranked:  # nothing holds a word of a lexical question
-        return Reason("below_threshold", "No passage holds any word of the question: ask in other words.")
-    measured = evidence.signals(words, ranked)
-    if evidence.enough(measured):
-        return None
-    return Reason("below_threshold", evidence.explain(measured, considered.documents))
 
 
 def _answers(query: str, collection: Collection, encoder: Encoder) -> bool:

@@ -1,6 +1,6 @@
 """How well passages bear on a question: which words match, which sentences tell most, whether to answer at all.
 
-Everything here is lexical and pure; a reader will later judge better and replace `enough`.
+Everything here is lexical and pure; where a reader read the passages, rag/judging.py decides instead of `enough`.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from index.terms import analyze
-from rag.types import Ranked, Span
+from rag.types import Mark, Ranked, Span
 from rag.wording import WORD, asked_terms, inverse_frequencies, terms_of
 
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
@@ -33,6 +34,12 @@ _QUANTITY = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?<=[^\s.!?\"“”] )[A-ZÀ-ÖØ-Þ]\w+")  # a capital that does not open a sentence
+_CAPITAL = re.compile(r"\b[A-ZÀ-ÖØ-Þ]\w")
+_OWN = re.compile(  # a word that a date does not have
+    r"\b(?!(?:the|of|in|on|at|by|from|to|until|since|between|and|about|around|early|late|mid|end|spring|summer|autumn"
+    r"|winter|century)\b)[^\W\d_]{2,}",
+    re.IGNORECASE,
+)
 _NEEDS = (  # what a question asks for, and what a sentence that answers it is likely to hold
     (re.compile(r"\b(?:when|(?:what|which|since what|from what) (?:year|month|day|date))\b", re.I), _DATE),
     (
@@ -49,6 +56,7 @@ _NEEDS = (  # what a question asks for, and what a sentence that answers it is l
 )
 _SENTENCES = 3  # highlighted a passage, at most
 _NEED = 0.25  # what it counts to hold that, where a sentence that holds every term of the question counts 1
+_ANSWERS = 10.0  # and to hold the words that answer: more than all else together
 _NEIGHBOUR = 0.3  # what a neighbour's terms count: an answer often follows the sentence that names the subject
 FIRST = 5  # passages that are judged
 _NEUTRAL = 0.5  # the cosine similarity to assume where only words were compared
@@ -90,11 +98,14 @@ def weigh(query: str, question: str, document_frequencies: Mapping[str, int], pa
     return Words(query, question, inverse_frequencies(document_frequencies, passages))
 
 
-def highlights(text: str, spans: Sequence[Span], words: Words, language: str | None) -> list[tuple[str, Span]]:
-    """Return (kind, span) of what matters in `text`: at most three sentences, best first, then the terms in order.
+def highlights(
+    text: str, spans: Sequence[Span], words: Words, language: str | None, answers: Sequence[Span] = ()
+) -> list[tuple[Mark, Span]]:
+    """Return (kind, span) of what matters in `text`: answers, at most three sentences, best first, terms in order.
 
     `spans` are the sentences of `text`; a sentence counts by the question's terms that it or a neighbour holds,
-    weighed, and by whether it holds what is asked for (a date, a quantity, a name).
+    weighed, and by whether it holds what is asked for (a date, a quantity, a name). `answers` are the words that a
+    reader found to answer; their sentences come first.
     """
     asked = words.asked(language)
     needs = [holds for asks, holds in _NEEDS if asks.search(words.question)]
@@ -107,12 +118,14 @@ def highlights(text: str, spans: Sequence[Span], words: Words, language: str | N
         held[at]
         + _NEIGHBOUR * max(held[max(0, at - 1) : at] + held[at + 1 : at + 2], default=0.0)
         + _NEED * any(holds.search(sentence) for holds in needs)
+        + _ANSWERS * any(spans[at].start < one.end and one.start < spans[at].end for one in answers)
         for at, sentence in enumerate(sentences)
     ]
     told = [at for at, sentence in enumerate(sentences) if scores[at] > 0 and sentence.strip()]
     best = sorted(told, key=lambda at: (-scores[at], at))[:_SENTENCES]
     terms = [Span(start, end) for start, end, _ in matched]
-    return [("sentence", _trimmed(text, spans[at])) for at in best] + [("term", span) for span in terms]
+    marks: list[tuple[Mark, Span]] = [("answer", span) for span in answers]
+    return [*marks, *(("sentence", _trimmed(text, spans[at])) for at in best), *(("term", span) for span in terms)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,17 @@ def signals(words: Words, ranked: Sequence[Ranked]) -> Signals:
         tuple(missing.values()),
         _counted(words.question, words.asked(language).keys(), present, language),
     )
+
+
+def kind_of(text: str) -> Literal["date", "number", "name"] | None:
+    """Say what words are, by how they are written: a date, a number with or without its unit, a name, or else."""
+    if _DATE.search(text) and not _OWN.search(_DATE.sub(" ", text)):
+        return "date"
+    if _NUMBER.search(text) or _QUANTITY.search(text):
+        return "number"
+    if _CAPITAL.search(text):
+        return "name"
+    return "number" if re.search(r"\d", text) else None
 
 
 def enough(measured: Signals) -> bool:

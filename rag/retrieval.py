@@ -152,7 +152,7 @@ def _ranked(
             if one is not None:
                 hit = hits[place]
                 explained = _explain(hit, looked.words.get(place), ranking) if question.explain else None
-                yield Ranked(one, scores[place], hit.dense, hit.lexical, explained)
+                yield Ranked(one, scores[place], hit.dense, hit.lexical, explained, fused=scores[place])
 
 
 def _explain(hit: Hit, wording: Wording | None, ranking: Ranking) -> Mapping[str, Json]:

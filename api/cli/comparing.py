@@ -100,7 +100,8 @@ def _differing(made: Comparison) -> Iterator[str]:
     """Say where not the same was asked on both sides: another system, another model, another reader."""
     sides = [list(side.values()) for side in (made.base, made.candidate)]
     told = {"system": [{one.system for one in side} for side in sides]}
-    told |= {what: [{str(one.manifest.get(what) or "none") for one in side} for side in sides] for what in ("model", "reader")}
+    for name in ("model", "reader"):
+        told[name] = [{str(one.manifest.get(name) or "none") for one in side} for side in sides]
     for what, (before, after) in told.items():
         if before != after:
             yield f"Another {what}: {', '.join(sorted(before))} → {', '.join(sorted(after))}."

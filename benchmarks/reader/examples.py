@@ -7,7 +7,9 @@ they find, the passages that do not answer become hard negatives: of other docum
 known, other passages of the same document. Claims get the passage that their verdict was given for.
 
 Only sets whose licence allows what is trained on them to be shipped are read, and of a set that is reported only two
-thirds of the `dev` half, by source: the rest is kept to fit what comes after the reader. Writes FOLDER/examples/SET.jsonl.gz and the digests of all that was read, FOLDER/examples/digests.json.
+thirds of the `dev` half, by source: the rest is kept to fit what comes after the reader.
+
+Writes FOLDER/examples/SET.jsonl.gz and the digests of all that was read, FOLDER/examples/digests.json.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def test_an_answer_says_all_that_the_contract_names(filled: Any) -> None:
     answer = filled.ask("When did the new bridge over the Vistula open?")
     assert (answer.answerable, answer.reason, list(answer.nearest), answer.degraded) == (True, None, [], ())
     assert answer.token == filled.collection.info().token
-    assert set(answer.timing_ms) == {"encode", "retrieve", "total"}
+    assert set(answer.timing_ms) == {"encode", "retrieve", "read", "total"}
 
 
 def test_an_empty_collection_says_so(shelf: Any) -> None:

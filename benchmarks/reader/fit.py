@@ -1,0 +1,277 @@
+"""Fits what comes after the reader: its blend with the first stage, and the confidence that there is an answer.
+
+    python benchmarks/reader/fit.py ../shared/data/eval seeds --work FOLDER [--questions 150] [--json OUT]
+
+Asked are questions of the `dev` halves that the reader was not trained on (examples.py keeps a third of each set's
+sources back), of squad2 also with the article that answers taken away. What is printed last goes into rag/judging.py.
+The confidence is shown as it does on sources that it was not fitted to: sets by turns, articles by turns for squad2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from examples import taught
+from reporting import finish, say, table
+
+from api.settings import load_settings
+from index.collection import Collection
+from index.types import Json
+from rag import assembly, evidence, judging
+from rag.encoding import Encoder, load_encoder
+from rag.evaluation.cache import cached_collection
+from rag.evaluation.calibration import auroc, ece
+from rag.evaluation.containment import token_f1
+from rag.evaluation.datasets import Dataset, read_dataset
+from rag.evaluation.questions import DatasetQuestion
+from rag.reading import Reader, load_reader
+from rag.retrieval import Ranking, retrieve
+from rag.types import Question, Ranked
+from rag.verdict import weighed
+
+LEARNED = ("squad2", "covidqa", "doqa", "docs_faq", "wice")  # of which a part was learned from
+LONG = ("covidqa", "wice")  # sets of long documents, where what is judged is the passage
+TRIED = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 14.0, 20.0, 30.0, 60.0)  # points of the logit for the first stage
+SPARED = 0.005  # what any set may lose without counting against a blend
+DECLINED = 0.08  # the share of answerable questions that may be declined
+PULL = 0.02  # towards weights of 0
+
+Floats = np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question: its passages as they were read, which of them are relevant, and whether there is an answer."""
+
+    name: str
+    group: str  # what is held out together
+    passages: Sequence[Ranked]
+    relevant: Sequence[bool]
+    documents: Sequence[str]
+    words: evidence.Words
+    answerable: bool | None
+    right: Sequence[str] = ()
+
+    def scores(self, fused: float) -> list[float]:
+        """Return the score of each passage by a blend."""
+        return [(one.reading.relevance if one.reading else 0.0) + fused * one.fused for one in self.passages]
+
+
+def main() -> None:
+    """Collect, fit, and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", type=Path, help="the folder of evaluation sets")
+    parser.add_argument("seeds", type=Path)
+    parser.add_argument("--names", nargs="*", help="of sets; all without it")
+    parser.add_argument("--work", type=Path, required=True, help="the folder that keeps ingested documents")
+    parser.add_argument("--questions", type=int, default=150)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    cache = load_settings({}).cache
+    encoder, reader = load_encoder(None, cache), load_reader(cache)
+    asked: list[Asked] = []
+    for folder in [*sorted(options.sets.iterdir()), options.seeds]:
+        if folder.is_dir() and (not options.names or folder.name in options.names):
+            dataset = read_dataset(folder)
+            with cached_collection(dataset, options.work / "ours", encoder) as collection:
+                asked += collect(dataset, collection, encoder, reader, options.questions)
+            say(f"{dataset.name}: {sum(one.name == dataset.name for one in asked)} questions")
+    blend = fitted_blend(asked)
+    result = {"blend": asdict(blend), **fitted_confidence([rescored(one, blend) for one in asked])}
+    print(json.dumps(result))
+    finish(result, [], options.json)
+
+
+def collect(dataset: Dataset, collection: Collection, encoder: Encoder, reader: Reader, most: int) -> Iterator[Asked]:
+    """Ask the drawn questions of a set, those with a relevant document and those without."""
+    chance = random.Random(f"fit {dataset.name}")
+    kept = [one for one in dataset.questions if one.split == "dev" and not (dataset.name in LEARNED and taught(one))]
+    judged = {one.id for one in kept if any(grade > 0 for grade in dataset.judgements.get(one.id, {}).values())}
+    for of in ([one for one in kept if one.id in judged], [one for one in kept if one.id not in judged]):
+        for one in chance.sample(of, min(most, len(of))):
+            yield read(dataset, one, collection, encoder, reader, one.filter, one.answerable)
+            if dataset.name == "squad2" and one.id in judged:
+                taken = {"field": "document_id", "nin": article(dataset, one)}
+                yield read(dataset, one, collection, encoder, reader, taken, False)
+
+
+def article(dataset: Dataset, one: DatasetQuestion) -> list[str]:
+    """Return the ids of all paragraphs of the article that a question of squad2 is about."""
+    stem = next(iter(dataset.judgements[one.id])).rsplit("-", 1)[0]
+    return sorted(name for name in dataset.ids if name.rsplit("-", 1)[0] == stem)
+
+
+def read(
+    dataset: Dataset,
+    one: DatasetQuestion,
+    collection: Collection,
+    encoder: Encoder,
+    reader: Reader,
+    condition: Json,
+    answerable: bool | None,
+) -> Asked:
+    """Find and read the passages of one question."""
+    question = Question(one.text, history=one.history, filter=condition)
+    found = retrieve(question, collection, encoder, Ranking(), judging.DEPTH)
+    query = found.standalone_query or question.query
+    words = evidence.weigh(query, question.query, found.found.frequencies, found.found.total)
+    first = list(islice(found.passages, judging.DEPTH))
+    readings = reader.read(query, [passage.stored for passage in first])
+    passages = [replace(passage, reading=said) for passage, said in zip(first, readings, strict=True)]
+    grades = dataset.judgements.get(one.id, {})
+    spans = [span for span in one.spans if dataset.name in LONG]
+
+    def relevant(passage: Ranked) -> bool:
+        ref, place = passage.stored.ref, passage.stored.passage
+        if spans:
+            return any(
+                span.document_id == ref.document_id and place.start < span.end and span.start < place.end
+                for span in spans
+            )
+        return answerable is not False and grades.get(ref.document_id, 0) > 0
+
+    return Asked(
+        dataset.name,
+        str(one.metadata.get("article") or one.metadata.get("context_doc") or one.id),
+        passages,
+        [relevant(passage) for passage in passages],
+        [passage.stored.ref.id if dataset.name in LONG else passage.stored.ref.document_id for passage in passages],
+        words,
+        answerable,
+        one.answers if answerable else (),
+    )
+
+
+def fitted_blend(asked: Sequence[Asked]) -> judging.Blend:
+    """Return the blend with the best mean over sets, and say what each does to every set."""
+    able = [one for one in asked if any(one.relevant)]
+    names = sorted({one.name for one in able})
+
+    def by_set(scores: Callable[[Asked], Sequence[float]]) -> list[float]:
+        return [mean([ndcg(one, scores(one)) for one in able if one.name == name]) for name in names]
+
+    before = by_set(lambda one: [passage.fused for passage in one.passages])
+    after = {fused: by_set(lambda one, fused=fused: one.scores(fused)) for fused in TRIED}  # type: ignore[misc]
+    named = {"first stage": before, **{f"{fused:g}": values for fused, values in after.items()}}
+    rows = [[name, *(f"{one:.3f}" for one in values), f"{mean(values):.4f}"] for name, values in named.items()]
+    table(["fused", *names, "mean"], rows)
+    lost = {fused: min(a - b for a, b in zip(values, before, strict=True)) for fused, values in after.items()}
+    means = {fused: mean(values) + 2 * min(0.0, lost[fused] + SPARED) for fused, values in after.items()}
+    best = max(TRIED, key=lambda fused: means[fused])
+    x = np.array([score for one in able for score in one.scores(best)])
+    y = np.array([float(yes) for one in able for yes in one.relevant])
+    count = {name: sum(len(one.passages) for one in able if one.name == name) for name in names}
+    weights = np.array([1 / count[one.name] for one in able for _ in one.passages])
+    slope, offset = logistic(x[:, None], y, weights, 0.0)
+    return judging.Blend(best, round(float(slope), 4), round(float(offset), 4))
+
+
+def ndcg(one: Asked, scores: Sequence[float]) -> float:
+    """Return nDCG@10 of the passages read, best passage a document, the ideal being what they hold."""
+    seen, gained = set(), []
+    for place in sorted(range(len(scores)), key=lambda place: -scores[place]):
+        if one.documents[place] not in seen:
+            seen.add(one.documents[place])
+            gained.append(one.relevant[place])
+    held = len({name for name, yes in zip(one.documents, one.relevant, strict=True) if yes})
+    ideal = sum(1 / math.log2(rank + 2) for rank in range(min(held, 10)))
+    return sum(1 / math.log2(rank + 2) for rank, yes in enumerate(gained[:10]) if yes) / ideal
+
+
+def rescored(one: Asked, blend: judging.Blend) -> Asked:
+    """Return the question with its passages in the order and with the scores of a blend."""
+    readings = [passage.reading for passage in one.passages if passage.reading]
+    ranked = judging.ordered(one.passages, readings, blend)
+    by = {id(passage.stored): yes for passage, yes in zip(one.passages, one.relevant, strict=True)}
+    return replace(one, passages=ranked, relevant=[by[id(passage.stored)] for passage in ranked])
+
+
+def fitted_confidence(asked: Sequence[Asked]) -> dict[str, Any]:
+    """Fit the confidence; return its constants, and how it does on what it was not fitted to."""
+    known = [one for one in asked if one.answerable is not None and one.passages]
+    both = {name for name in {one.name for one in known} if len({o.answerable for o in known if o.name == name}) == 2}
+    known = [one for one in known if one.name in both]
+    rows = np.array([row(one) for one in known])
+    labels = np.array([bool(one.answerable) for one in known])
+    sizes = {name: sum(one.name == name for one in known) for name in both}
+    shares = np.array([(3.0 if one.name == "squad2" else 1.0) / sizes[one.name] for one in known])
+    fit = logistic(rows, labels.astype(float), shares, PULL)
+    groups = sorted({(one.name, one.group if one.name == "squad2" else "") for one in known})
+    held = np.zeros(len(known))
+    for group in groups:
+        out = np.array([(one.name, one.group if one.name == "squad2" else "") == group for one in known])
+        part = logistic(rows[~out], labels[~out].astype(float), shares[~out], PULL)
+        held[out] = 1 / (1 + np.exp(-(rows[out] @ part[:-1] + part[-1])))
+    shown = []
+    for name in sorted(both):
+        of = np.array([one.name == name for one in known])
+        single = [f"{auroc(rows[of, column], labels[of]):.3f}" for column in range(rows.shape[1])]
+        shown.append([name, of.sum(), f"{labels[of].mean():.2f}", f"{auroc(held[of], labels[of]):.3f}",
+                      f"{ece(held[of], labels[of]):.3f}", *single])  # fmt: skip
+    table(["held out", "n", "answerable", "AUROC", "ECE", *judging.Evidence.__slots__], shown)
+    own = 1 / (1 + np.exp(-(rows @ fit[:-1] + fit[-1])))
+    threshold = float(
+        np.quantile(np.concatenate([own[labels & np.array([o.name == n for o in known])] for n in both]), DECLINED)
+    )
+    exact = [one for one in known if one.right]
+    for pull in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0):
+        f1 = mean([first_f1(one, pull) for one in exact])
+        say(f"a point of a passage's logit counts {pull} for its words: token F1 {f1:.4f}")
+    return {
+        "weights": [round(float(x), 4) for x in fit[:-1]],
+        "bias": round(float(fit[-1]), 4),
+        "threshold": round(threshold, 3),
+    }
+
+
+def row(one: Asked) -> list[float]:
+    """Return the evidence of one question as numbers."""
+    ranked = assembly.collapse(one.passages, len(one.passages))
+    return weighed(evidence.signals(one.words, ranked), ranked, judging.candidates(ranked)).row()
+
+
+def first_f1(one: Asked, pull: float) -> float:
+    """Return token F1 of the best words where a point of relevance counts `pull`."""
+    found = [
+        (span.score + pull * judging.logit(passage.score), passage.stored.text[span.start : span.end])
+        for passage in one.passages
+        if passage.reading
+        for span in passage.reading.spans
+    ]
+    return token_f1(max(found)[1] if found else "", one.right)
+
+
+def logistic(rows: Floats, labels: Floats, weights: Floats, pull: float) -> Floats:
+    """Return weights of the columns and a bias, by weighted maximum likelihood with a penalty on their squares."""
+    scaled = weights / weights.sum()
+    width = rows.std(axis=0) + 1e-9
+
+    def loss(beta: Floats) -> float:
+        z = rows @ beta[:-1] + beta[-1]
+        return float((scaled * (np.logaddexp(0, z) - labels * z)).sum() + pull * ((beta[:-1] * width) ** 2).sum() / 10)
+
+    found: Floats = minimize(loss, np.zeros(rows.shape[1] + 1), method="L-BFGS-B").x
+    return found
+
+
+def mean(values: Sequence[float]) -> float:
+    """Return the mean, 0 of nothing."""
+    return sum(values) / len(values) if values else 0.0
+
+
+if __name__ == "__main__":
+    main()

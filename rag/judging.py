@@ -1,0 +1,118 @@
+"""What was read becomes an order, an answer and a confidence. Pure.
+
+Every constant was fitted by benchmarks/reader/fit.py, on questions that the reader was not trained on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from rag.types import Ranked, Reading, ScoredSpan
+
+DEPTH = 12  # passages that are read, unless time is short: docs/reader.md shows what more would bring, and cost
+THRESHOLD = 0.5  # the least confidence that is answered
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How a passage's score is made: the logit of `score` is `slope` * (relevance + `fused` * first stage) + `offset`.
+
+    `fused` says how many points of the reader's logit the first stage's whole range, 0 to 1, is worth; the more, the
+    less the reader moves. The other two make a probability of it (J. Platt, "Probabilistic Outputs for Support Vector
+    Machines", 1999).
+    """
+
+    fused: float = 10.0
+    slope: float = 0.7
+    offset: float = -6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Words that may answer, in their passage; `worth` orders them, and is above 0 where an answer is likelier."""
+
+    passage: Ranked
+    span: ScoredSpan
+    worth: float
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        return self.passage.stored.text[self.span.start : self.span.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for an answer being there, each a number; `WEIGHTS` has one for each, in this order."""
+
+    relevance: float  # the greatest logit of a passage's score
+    second: float  # the next one, of another passage
+    span: float  # the greatest worth of an answer
+    coverage: float  # share of the question's words, weighed, in the passage that holds most of them
+    missing: float  # how many of its words that passage lacks
+    counted: float  # 1 where what a "how many" counts is there, or nothing is counted, else 0
+    dense: float  # the greatest cosine similarity
+
+    def row(self) -> list[float]:
+        """Return the numbers in order, large ones bent so that one cannot outweigh all others."""
+        bent = (math.tanh(one / 4) * 4 for one in (self.relevance, self.second, self.span / 2))
+        return [*bent, self.coverage, min(self.missing, 4.0), self.counted, self.dense]
+
+
+WEIGHTS = (0.8, 0.0, 0.3, 1.0, -0.2, 0.3, 1.0)
+BIAS = -1.0
+SPAN_RELEVANCE = 1.0  # what a point of a passage's logit counts for its spans
+LEAST_WORTH = 0.0  # of an answer in words; below it only passages are shown
+
+
+def ordered(passages: Sequence[Ranked], readings: Sequence[Reading], blend: Blend = Blend()) -> list[Ranked]:
+    """Order the first passages by what was read of them; those that were not read follow as they were.
+
+    `readings` are those of the first `len(readings)` passages. Every score becomes a probability of relevance; equal
+    ones keep their order.
+    """
+    read = [
+        replace(one, reading=reading, score=probability(reading.relevance, one.fused, blend))
+        for one, reading in zip(passages, readings, strict=False)
+    ]
+    read.sort(key=lambda one: -one.score)
+    rest = passages[len(read) :]
+    if not read or not rest:
+        return read or list(passages)
+    least, edge = read[-1].score, max(one.fused for one in rest)
+    below = [replace(one, score=round(least * one.fused / edge if edge > 0 else 0.0, 6)) for one in rest]
+    return list(chain(read, below))
+
+
+def probability(relevance: float, fused: float, blend: Blend = Blend()) -> float:
+    """Return how likely a passage is relevant, 0 to 1, rounded so that no order of float additions shows."""
+    return round(_sigmoid(blend.slope * (relevance + blend.fused * fused) + blend.offset), 6)
+
+
+def candidates(ranked: Sequence[Ranked]) -> list[Candidate]:
+    """Return the words of all passages read that may answer, best first."""
+    found = [
+        Candidate(one, span, span.score + SPAN_RELEVANCE * logit(one.score))
+        for one in ranked
+        if one.reading
+        for span in one.reading.spans
+    ]
+    return sorted(found, key=lambda one: -one.worth)
+
+
+def confidence(evidence: Evidence) -> float:
+    """Return the probability that the passages hold an answer, 0 to 1."""
+    return round(_sigmoid(BIAS + sum(w * x for w, x in zip(WEIGHTS, evidence.row(), strict=True))), 6)
+
+
+def logit(share: float) -> float:
+    """Return the log-odds of a probability, kept within what float rounding leaves of it."""
+    kept = min(max(share, 1e-6), 1 - 1e-6)
+    return math.log(kept / (1 - kept))
+
+
+def _sigmoid(value: float) -> float:
+    return 1 / (1 + math.exp(-value)) if value >= 0 else math.exp(value) / (1 + math.exp(value))

@@ -1,0 +1,138 @@
+"""Whether the passages answer, in which words, how surely, and whether their documents disagree. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rag import assembly, evidence, judging
+from rag.conflicts import differ
+from rag.judging import Candidate
+from rag.retrieval import Retrieved
+from rag.types import Conflict, Question, Ranked, Reason, ShortAnswer, Span
+
+ANSWERS = 4  # the first and at most three others
+MARKED = 0.1  # the least probability of relevance of a passage in which words are marked as an answer
+OTHER = 0.5  # and of one whose words are given beside the first answer
+RIVAL = 0.5  # and of one whose value is held against another document's
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is said of a question; `marked` has the words that answer in each passage, by its id.
+
+    `reason` says why there is no answer, None where the passages are shown as one.
+    """
+
+    reason: Reason | None
+    confidence: float | None = None
+    threshold: float | None = None
+    answers: Sequence[ShortAnswer] = ()
+    conflicts: Sequence[Conflict] = ()
+    marked: Mapping[str, Span] = field(default_factory=dict)
+
+
+def judge(
+    question: Question,
+    found: Retrieved,
+    words: evidence.Words,
+    ranked: Sequence[Ranked],
+    collection: str,
+    *,
+    read: bool,
+) -> Judged:
+    """Judge by the passages, best first: with `read` by what a reader said of them, else by their words."""
+    least = judging.THRESHOLD if question.min_confidence is None else question.min_confidence
+    nothing = _nothing(question, found, ranked)
+    if nothing is not None:
+        return Judged(nothing, 0.0, least) if read else Judged(nothing)
+    measured = evidence.signals(words, ranked)
+    declined = Reason("below_threshold", evidence.explain(measured, found.found.documents))
+    if not read:
+        return Judged(None if evidence.enough(measured) else declined)
+    likely = judging.candidates(ranked)
+    sure = judging.confidence(weighed(measured, ranked, likely))
+    marked = _marked(likely, answered=sure >= least)
+    if sure < least:
+        return Judged(declined, sure, least, marked=marked)
+    return Judged(None, sure, least, _answers(likely, collection), _conflicts(likely, words, collection), marked)
+
+
+def weighed(measured: evidence.Signals, ranked: Sequence[Ranked], likely: Sequence[Candidate]) -> judging.Evidence:
+    """Return what speaks for an answer: `ranked` are the passages, best first, `likely` the words that may answer."""
+    scores = [judging.logit(one.score) for one in ranked if one.reading]
+    return judging.Evidence(
+        relevance=scores[0],
+        second=scores[1] if len(scores) > 1 else judging.logit(0.0),
+        span=likely[0].worth if likely else judging.logit(0.0),
+        coverage=measured.coverage,
+        missing=len(measured.missing),
+        counted=float(measured.counted),
+        dense=measured.dense,
+    )
+
+
+def _nothing(question: Question, found: Retrieved, ranked: Sequence[Ranked]) -> Reason | None:
+    """Return why there is no passage at all, None where there are some."""
+    if not found.found.passages and question.filter is not None:
+        return Reason("filter_matched_nothing", "No document matches the filter: loosen it or remove it.")
+    if not found.found.passages:
+        return Reason("empty_collection", "There are no documents here yet: add some, then ask again.")
+    if not ranked:  # nothing holds a word of a lexical question
+        return Reason("below_threshold", "No passage holds any word of the question: ask in other words.")
+    return None
+
+
+def _marked(likely: Sequence[Candidate], *, answered: bool) -> Mapping[str, Span]:
+    """Return the best words of each passage that is likely enough, and those that are given as the answer."""
+    marked: dict[str, Span] = {}
+    for one in likely:
+        if one.passage.score >= MARKED or (answered and one is likely[0]):
+            marked.setdefault(one.passage.stored.ref.id, Span(one.span.start, one.span.end))
+    return marked
+
+
+def _answers(likely: Sequence[Candidate], collection: str) -> list[ShortAnswer]:
+    """Return the best words, and other ones that are likely too; none where no words are likely to answer."""
+    kept: list[Candidate] = []
+    for one in likely:
+        if len(kept) == ANSWERS or one.worth < judging.LEAST_WORTH:
+            break
+        if not kept or (one.passage.score >= OTHER and not any(_alike(one.text, other.text) for other in kept)):
+            kept.append(one)
+    return [_short(one, collection) for one in kept]
+
+
+def _conflicts(likely: Sequence[Candidate], words: evidence.Words, collection: str) -> list[Conflict]:
+    """Return the disagreement of other documents with the best answer, where there is one of the same kind."""
+    if not likely or likely[0].worth < judging.LEAST_WORTH or (kind := evidence.kind_of(likely[0].text)) is None:
+        return []
+    first = likely[0]
+    held = _coverage(first, words)
+    values, documents = [first], {first.passage.stored.ref.document_id}
+    for one in likely[1:]:
+        rival = one.passage.score >= RIVAL and one.worth >= judging.LEAST_WORTH
+        new = one.passage.stored.ref.document_id not in documents
+        if rival and new and evidence.kind_of(one.text) == kind and _coverage(one, words) >= held:
+            documents.add(one.passage.stored.ref.document_id)
+            if all(differ(kind, one.text, other.text, words.query) for other in values):
+                values.append(one)
+    return [Conflict(kind, [_short(one, collection) for one in values])] if len(values) > 1 else []
+
+
+def _coverage(one: Candidate, words: evidence.Words) -> float:
+    return evidence.signals(words, [one.passage]).coverage
+
+
+def _short(one: Candidate, collection: str) -> ShortAnswer:
+    block = assembly.block([one.passage], None)
+    span = Span(one.span.start, one.span.end)
+    return ShortAnswer(one.text, assembly.quote(block, span, collection), one.passage.stored.document)
+
+
+def _alike(first: str, second: str) -> bool:
+    """Say whether the words of one are among those of the other."""
+    one, other = (set(_WORD.findall(text.lower())) for text in (first, second))
+    return one <= other or other <= one
