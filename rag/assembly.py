@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from index.types import utf16_length
-from rag.types import AnswerPassage, Citation, Highlight, Ranked, Span
+from rag.types import AnswerPassage, Citation, Highlight, Mark, Ranked, Span
 
 _WORD = re.compile(r"\w+")
 _SAME = 0.9  # share of word triples in common from which two passages are the same passage
@@ -100,7 +100,7 @@ def quote(block: Block, span: Span, collection: str) -> Citation:
     )
 
 
-def cite(block: Block, rank: int, collection: str, highlights: Sequence[tuple[str, Span]]) -> AnswerPassage:
+def cite(block: Block, rank: int, collection: str, highlights: Sequence[tuple[Mark, Span]]) -> AnswerPassage:
     """Cite a block exactly; `highlights` are (kind, span) with spans counted from the start of the block."""
     stored = block.best.stored
     return AnswerPassage(
@@ -126,16 +126,10 @@ def _touch(members: Sequence[Ranked], candidate: Ranked) -> bool:
     return same and ref.ordinal in (first.ordinal - 1, last.ordinal + 1)
 
 
-def _highlight(block: Block, kind: str, span: Span) -> Highlight:
+def _highlight(block: Block, kind: Mark, span: Span) -> Highlight:
     before = block.start_utf16 + utf16_length(block.text[: span.start])
     length = utf16_length(block.text[span.start : span.end])
-    return Highlight(
-        "sentence" if kind == "sentence" else "term",
-        block.start + span.start,
-        block.start + span.end,
-        before,
-        before + length,
-    )
+    return Highlight(kind, block.start + span.start, block.start + span.end, before, before + length)
 
 
 def _alike(mine: frozenset[tuple[str, ...]], theirs: frozenset[tuple[str, ...]]) -> bool:

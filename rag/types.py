@@ -12,6 +12,7 @@ from typing import Literal
 from index.types import DocumentInfo, Json, StoredPassage
 
 Mode = Literal["hybrid", "dense", "lexical"]
+Mark = Literal["answer", "sentence", "term"]
 IngestStatus = Literal["added", "replaced", "unchanged", "failed"]
 
 
@@ -151,7 +152,7 @@ class Citation:
 class Highlight:
     """A part of a passage that matters to the question; offsets into the document's stored text."""
 
-    kind: Literal["answer", "sentence", "term"]
+    kind: Mark
     start: int
     end: int
     start_utf16: int
