@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     data: Path = Field(default_factory=_data_home, description="the data folder")
     cache: Path = Field(default_factory=_cache_home, description="where models are kept as prepared for this machine")
     model: str | None = Field(None, description="a sentence-transformers model folder or locally cached name")
-    reader: Literal["on", "off"] = Field("off", description="whether the passages found are read")
+    reader: Literal["on", "off"] = Field("on", description="whether the passages found are read")
     host: str = Field("127.0.0.1", description="the address to serve on; only loopback addresses are accepted")
     port: int = Field(8000, ge=0, le=65535, description="the port to serve on; 0 takes a free one")
     questions_at_once: int = Field(16, ge=1, le=32, description="questions answered at the same time")

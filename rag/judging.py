@@ -25,9 +25,9 @@ class Blend:
     Machines", 1999).
     """
 
-    fused: float = 10.0
-    slope: float = 0.7
-    offset: float = -6.0
+    fused: float = 20.0
+    slope: float = 0.2049
+    offset: float = -2.8868
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,16 @@ MORE_IS_BETTER = {"nDCG@10": 0.973, "Answer in highlights@3": 0.88, "Declined, u
 LESS_IS_BETTER = {"Declined, answerable": 0.06}
 
 
-@pytest.fixture(scope="module")
-def hybrid(model: Encoder, tmp_path_factory: pytest.TempPathFactory) -> SystemResult:
-    """What searching for and asking every question of the `test` half gave."""
-    seeds = read_dataset(SEEDS)
+@pytest.fixture(scope="module", params=["hybrid", "reader"])
+def found(
+    request: pytest.FixtureRequest, model: Encoder, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> SystemResult:
+    """What searching for and asking every question of the `test` half gave, without the reader and with it."""
+    seeds, system = read_dataset(SEEDS), request.param
     with cached_collection(seeds, tmp_path_factory.mktemp("seeds"), model) as collection:
-        return evaluate(seeds, collection, model, Plan(depth=20, answers=True), systems=["hybrid"]).systems["hybrid"]
+        reader = load_reader(cache) if system == "reader" else None
+        plan = Plan(depth=20, answers=True)
+        return evaluate(seeds, collection, model, plan, systems=[system], reader=reader).systems[system]
 
 
 def test_the_figures_are_those_of_many_questions(hybrid: SystemResult) -> None:

@@ -138,7 +138,7 @@ class Training:
     def rate(self) -> float:
         """The share of the learning rate: it rises, is held, and falls over the last part of the tokens."""
         left = 1 - self.tokens / self.options.tokens
-        return min(1.0, self.step / WARM, left / FALL)
+        return max(0.0, min(1.0, self.step / WARM, left / FALL))
 
     def batches(self) -> Iterator[tuple[Batch, int]]:
         """Yield batches from where it is, each with the place of the example after it."""
