@@ -19,6 +19,7 @@ _NUMERALS = {
     "dozen": "12",
 }
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_SIZE = re.compile(r"\d+(?:\.\d+)?")
 _WORD = re.compile(r"[^\W\d_]+")
 _SCALES = {"hundred", "thousand", "million", "billion", "trillion", "m", "bn", "k"}
 _YEAR = "january february march april may june july august september october november december"
@@ -30,8 +31,8 @@ _TITLES = frozenset(_COMMON.split())  # in many names, so that they tell none fr
 def differ(kind: Kind, first: str, second: str, question: str = "") -> bool:
     """Say whether two answers of a kind exclude each other, going by how they are written.
 
-    Numbers with different units, dates of different precision, and names that share a word do not; a word that the
-    question has already is none of a name's own.
+    Numbers with different units or tenfold apart, dates of different precision, and names that share a word do not; a
+    word that the question has already is none of a name's own.
     """
     if kind == "name":
         given = _TITLES | set(_WORD.findall(question.lower()))
@@ -42,10 +43,16 @@ def differ(kind: Kind, first: str, second: str, question: str = "") -> bool:
 
 def _numbers(first: str, second: str) -> bool:
     one, other = _values(first), _values(second)
-    if not one or not other or one & other:
+    if not one or not other or one & other or _far(one, other):
         return False
     units, others = _units(first), _units(second)
     return not units or not others or bool(units & others)
+
+
+def _far(one: set[str], other: set[str]) -> bool:
+    """Say whether the least of both are tenfold apart: then they are rather of different things."""
+    sizes = [min(float(_SIZE.findall(value)[0]) for value in side) for side in (one, other)]
+    return max(sizes) >= 10 * max(min(sizes), 1e-9)
 
 
 def _values(text: str) -> set[str]:

@@ -14,6 +14,7 @@ import json
 import math
 import random
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -49,8 +50,9 @@ LONG = ("covidqa", "wice")  # sets of long documents, where what is judged is th
 TRIED = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 14.0, 20.0, 30.0, 60.0)  # points of the logit for the first stage
 SPARED = 0.005  # what any set may lose without counting against a blend
 DECLINED = 0.08  # the share of answerable questions that may be declined
-MOST = "squad2"  # counts three times: only there is the same passage asked questions that it answers and does not
-PULL = 0.1  # towards weights of 0
+MOST, SHARE = "squad2", 6.0  # counts so many times: only there is a passage asked what it answers and what it does not
+TAKEN = 0.6  # what questions count whose article was taken away: they are easy
+PULL = 0.02  # towards weights of 0
 
 Floats = np.ndarray
 
@@ -67,6 +69,7 @@ class Asked:
     words: evidence.Words
     answerable: bool | None
     right: Sequence[str] = ()
+    taken: bool = False  # what answers it was left out
 
     def scores(self, fused: float) -> list[float]:
         """Return the score of each passage by a blend."""
@@ -110,7 +113,7 @@ def collect(dataset: Dataset, collection: Collection, encoder: Encoder, reader: 
             yield read(dataset, one, collection, encoder, reader, one.filter, one.answerable)
             if dataset.name == "squad2" and one.id in judged:
                 taken = {"field": "document_id", "nin": article(dataset, one)}
-                yield read(dataset, one, collection, encoder, reader, taken, False)
+                yield replace(read(dataset, one, collection, encoder, reader, taken, False), taken=True)
 
 
 def article(dataset: Dataset, one: DatasetQuestion) -> list[str]:
@@ -211,8 +214,9 @@ def fitted_confidence(asked: Sequence[Asked]) -> dict[str, Any]:
     known = [one for one in known if one.name in both]
     rows = np.array([row(one) for one in known])
     labels = np.array([bool(one.answerable) for one in known])
-    sizes = {name: sum(one.name == name for one in known) for name in both}
-    shares = np.array([(3.0 if one.name == MOST else 1.0) / sizes[one.name] for one in known])
+    sizes = Counter((one.name, one.taken) for one in known)
+    worth = [TAKEN if one.taken else SHARE if one.name == MOST else 1.0 for one in known]
+    shares = np.array([each / sizes[one.name, one.taken] for each, one in zip(worth, known, strict=True)])
     fit = logistic(rows, labels.astype(float), shares, PULL)
     groups = sorted({(one.name, one.group if one.name == MOST else "") for one in known})
     held = np.zeros(len(known))

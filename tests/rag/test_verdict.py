@@ -1,0 +1,131 @@
+"""Asking with a reader: the exact words, other answers, disagreement, refusal, and time that is short."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rag.ask import BUDGET, ask, search
+from rag.reading import WordReader
+from rag.types import Answer, Question
+
+QUESTION = "Guests counted when the lantern bridge opened"
+COURIER = "Guests were counted when the lantern bridge opened: there were 3000 of them."
+WIRE = "Guests were counted when the lantern bridge opened: there were 4500 of them."
+
+
+def answered(shelf: Any, query: str, **more: Any) -> Answer:
+    """Ask with a reader that compares words."""
+    reader = more.pop("reader", WordReader())
+    *_, answer = ask(Question(query, **more), shelf.collection, shelf.encoder, reader=reader)
+    assert isinstance(answer, Answer)
+    return answer
+
+
+@pytest.fixture
+def two(shelf: Any) -> Any:
+    """Two documents that disagree, and one about something else."""
+    shelf.add(courier=COURIER, wire=WIRE, honey="Honey is harvested in July, and the bees are content with that.")
+    return shelf
+
+
+def test_the_answer_quotes_its_document(two: Any) -> None:
+    """The exact words, with their place in code points, and marked in the passage that holds them."""
+    answer = answered(two, QUESTION)
+    assert answer.answerable
+    assert answer.answer is not None
+    cited = answer.answer.citation
+    assert two.collection.text(cited.document_id)[cited.start : cited.end] == cited.quote == answer.answer.text
+    assert answer.answer.text in {"3000", "4500"}
+    marked = {
+        (passage.citation.document_id, one.start, one.end)
+        for passage in answer.passages
+        for one in passage.highlights
+        if one.kind == "answer"
+    }
+    assert (cited.document_id, cited.start, cited.end) in marked
+    two.require_exact(answer.passages)
+
+
+def test_disagreement_is_told(two: Any) -> None:
+    """Both values, each from its own document."""
+    (conflict,) = answered(two, QUESTION).conflicts
+    assert conflict.kind == "number"
+    assert {(one.document.id, one.text) for one in conflict.values} == {("courier", "3000"), ("wire", "4500")}
+
+
+def test_the_same_value_twice_is_no_disagreement(shelf: Any) -> None:
+    """Two documents that agree."""
+    shelf.add(courier=COURIER, wire=WIRE.replace("4500", "3000") + " It was a fine day.")
+    answer = answered(shelf, QUESTION)
+    assert answer.answer is not None
+    assert answer.conflicts == []
+
+
+def test_other_words_are_alternatives(two: Any) -> None:
+    """What another passage gives stands beside the first answer, once."""
+    answer = answered(two, QUESTION)
+    assert answer.answer is not None
+    assert {answer.answer.text, *(one.text for one in answer.alternatives)} == {"3000", "4500"}
+
+
+def test_a_refusal_has_a_confidence_and_a_reason(two: Any) -> None:
+    """Below the threshold: no answer, no passage, but what came nearest."""
+    answer = answered(two, "Who tunes the organ of Saint Botolph?")
+    assert (answer.answerable, answer.answer, answer.passages) == (False, None, [])
+    assert answer.reason is not None
+    assert answer.reason.code == "below_threshold"
+    assert answer.confidence is not None
+    assert answer.threshold is not None
+    assert answer.confidence < answer.threshold
+    assert answer.nearest
+
+
+@pytest.mark.parametrize("query", [QUESTION, "Who tunes the organ of Saint Botolph?"])
+def test_the_least_confidence_can_be_chosen(two: Any, query: str) -> None:
+    """0 refuses nothing; 1 refuses what is not certain; the confidence itself stays."""
+    lax, strict = (answered(two, query, min_confidence=least) for least in (0.0, 1.0))
+    assert lax.answerable
+    assert not strict.answerable
+    assert (lax.threshold, strict.threshold) == (0.0, 1.0)
+    assert lax.confidence == strict.confidence
+
+
+def test_an_empty_collection_is_surely_no_answer(shelf: Any) -> None:
+    """With a reader confidence is always told."""
+    answer = answered(shelf, QUESTION)
+    assert answer.reason is not None
+    assert (answer.reason.code, answer.confidence) == ("empty_collection", 0.0)
+
+
+def test_not_reading_gives_the_first_stage(two: Any) -> None:
+    """The order and the scores are as without a reader, and nothing is said of words or confidence."""
+    unread, without = answered(two, QUESTION, read=False), answered(two, QUESTION, reader=None)
+    assert [(one.id, one.score) for one in unread.passages] == [(one.id, one.score) for one in without.passages]
+    assert (unread.confidence, unread.threshold, unread.answer) == (None, None, None)
+
+
+def test_short_time_reads_less_and_says_so(two: Any) -> None:
+    """At least one passage is read, and `degraded` names what was cut."""
+    slow = WordReader(per_second=20)
+    hurried, patient = (answered(two, QUESTION, reader=slow, budget_ms=most) for most in (60, 5_000))
+    assert hurried.degraded == (BUDGET,)
+    assert patient.degraded == ()
+    assert sum(one.reader is not None for one in hurried.passages) == 1
+    assert sum(one.reader is not None for one in patient.passages) > 1
+
+
+def test_search_ranks_by_the_reader(two: Any) -> None:
+    """Scores are probabilities of relevance, those read before those that were not."""
+    (found,) = search([Question(QUESTION)], two.collection, two.encoder, reader=WordReader())
+    scores = [one.score for one in found.passages]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+    assert all(one.reader is not None for one in found.passages)
+
+
+def test_search_finds_as_many_as_were_asked_for(two: Any) -> None:
+    """Fewer than are read, too."""
+    (found,) = search([Question(QUESTION, top_k=1)], two.collection, two.encoder, reader=WordReader())
+    assert len(found.passages) == 1
