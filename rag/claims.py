@@ -47,9 +47,9 @@ class Rule:
     one passage is believed.
     """
 
-    supported: float = 0.5
-    contradicted: float = 0.5
-    temperature: float = 1.0
+    supported: float = 0.35
+    contradicted: float = 0.25
+    temperature: float = 0.7
 
 
 @dataclass(frozen=True, slots=True)

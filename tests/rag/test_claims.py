@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from rag.reading import Reader, WordReader
 from rag.types import Citation, Reading
 
 BRIDGE = "The old bridge closed in 1999. The new bridge over the Vistula opened in 2024. It carries trams. 😀 So be it."
+EVEN = Rule(0.5, 0.5, 1.0)  # what is shipped is fitted, and may change
 HONEY = "Honey is harvested in July. The beekeepers of the valley are content."
 
 
@@ -28,7 +30,7 @@ def stocked(shelf: Any) -> Any:
 
 def checked(shelf: Any, reader: Reader | None, text: str, **more: Any) -> Checked:
     """Check a text."""
-    return check(text, shelf.collection, shelf.encoder, reader, **more)
+    return check(text, shelf.collection, shelf.encoder, reader, **{"rule": EVEN, **more})
 
 
 def one(shelf: Any, reader: Reader, text: str, **more: Any) -> Claim:
@@ -74,20 +76,20 @@ def test_one_passage_is_enough_and_the_stronger_side_wins(
     said: Sequence[tuple[float, float, float]], verdict: str, confidence: float
 ) -> None:
     """Silent passages take nothing from one that speaks; one that disagrees takes confidence."""
-    assert judge(said, Rule()) == (verdict, pytest.approx(confidence, abs=1e-6))
+    assert judge(said, EVEN) == (verdict, pytest.approx(confidence, abs=1e-6))
 
 
 def test_each_side_has_its_threshold() -> None:
     """Below it the passage is not believed, and then the weaker side can win."""
-    assert judge([SUPPORTS], Rule(supported=0.95))[0] == "not_found"
-    assert judge([CONTRADICTS], Rule(contradicted=0.85))[0] == "not_found"
-    assert judge([SUPPORTS, CONTRADICTS], Rule(supported=0.95))[0] == "contradicted"
-    assert judge([(0.3, 0.2, 0.5)], Rule(supported=0.25))[0] == "supported"
+    assert judge([SUPPORTS], replace(EVEN, supported=0.95))[0] == "not_found"
+    assert judge([CONTRADICTS], replace(EVEN, contradicted=0.85))[0] == "not_found"
+    assert judge([SUPPORTS, CONTRADICTS], replace(EVEN, supported=0.95))[0] == "contradicted"
+    assert judge([(0.3, 0.2, 0.5)], replace(EVEN, supported=0.25))[0] == "supported"
 
 
 def test_temperature_flattens_and_sharpens() -> None:
     """The verdict of one clear passage stays, its confidence moves."""
-    flat, plain, sharp = (judge([SUPPORTS], Rule(temperature=t))[1] for t in (2.0, 1.0, 0.5))
+    flat, plain, sharp = (judge([SUPPORTS], replace(EVEN, temperature=t))[1] for t in (2.0, 1.0, 0.5))
     assert flat < plain < sharp
 
 
