@@ -190,7 +190,8 @@ def _read(
         left = question.budget_ms / 1000 - (began - started) - _RESERVE
         most = max(1, reader.affordable(query, first, left))
     readings = reader.read(query, first[:most])
-    ranked = judging.ordered(passages, readings)
+    # A completed question is read with the one before it, and the reader orders worse by that than the first stage.
+    ranked = judging.ordered(passages, readings, keep=found.standalone_query is not None)
     took = (time.perf_counter() - began) * 1000
     return _Read(ranked, (BUDGET,) if most < len(first) else (), took)
 

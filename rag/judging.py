@@ -64,21 +64,27 @@ SPAN_RELEVANCE = 1.0  # what a point of a passage's logit counts for its words
 LEAST_WORTH = 0.0  # of an answer in words; below it only passages are shown
 
 
-def ordered(passages: Sequence[Ranked], readings: Sequence[Reading], blend: Blend = Blend()) -> list[Ranked]:
+def ordered(
+    passages: Sequence[Ranked], readings: Sequence[Reading], blend: Blend = Blend(), *, keep: bool = False
+) -> list[Ranked]:
     """Order the first passages by what was read of them; those that were not read follow as they were.
 
     `readings` are those of the first `len(readings)` passages. Every score becomes a probability of relevance; equal
-    ones keep their order.
+    ones keep their order. With `keep` the order stays, and the scores are handed out in it, the greatest first.
     """
     read = [
         replace(one, reading=reading, score=probability(reading.relevance, one.fused, blend))
         for one, reading in zip(passages, readings, strict=False)
     ]
-    read.sort(key=lambda one: -one.score)
+    scores = sorted((one.score for one in read), reverse=True)
+    if keep:
+        read = [replace(one, score=score) for one, score in zip(read, scores, strict=True)]
+    else:
+        read.sort(key=lambda one: -one.score)
     rest = passages[len(read) :]
     if not read or not rest:
         return read or list(passages)
-    least, edge = read[-1].score, max(one.fused for one in rest)
+    least, edge = scores[-1], max(one.fused for one in rest)
     below = [replace(one, score=round(least * one.fused / edge if edge > 0 else 0.0, 6)) for one in rest]
     return list(chain(read, below))
 

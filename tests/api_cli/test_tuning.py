@@ -56,7 +56,7 @@ def asked(count: int) -> Iterator[str]:
 
 def nearest(remote: Remote, query: str) -> str:
     """Return the document that is nearest by vector."""
-    body = {"query": query, "collection": "work", "top_k": 1, "mode": "dense", "filter": None}
+    body = {"query": query, "collection": "work", "top_k": 1, "mode": "dense", "filter": None, "read": False}
     name: str = remote.search(body)["results"][0]["passages"][0]["document"]["id"]
     return name
 

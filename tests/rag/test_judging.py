@@ -42,6 +42,15 @@ def test_what_was_read_is_ordered_by_it(passages: list[Ranked]) -> None:
     assert [one.reading is not None for one in found] == [True, True, True, False, False]
 
 
+def test_the_order_can_be_kept(passages: list[Ranked]) -> None:
+    """The scores are the same then, and still fall."""
+    readings = [said(-5.0), said(-5.0), said(4.0)]
+    kept, free = (judging.ordered(passages, readings, keep=keep) for keep in (True, False))
+    assert documents(kept) == documents(passages)
+    assert [one.score for one in kept] == [one.score for one in free]
+    assert [one.reading for one in kept[:3]] == readings
+
+
 def test_nothing_read_changes_nothing(passages: list[Ranked]) -> None:
     """Without a reading the passages are as they were."""
     assert judging.ordered(passages, []) == passages
