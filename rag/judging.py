@@ -13,7 +13,9 @@ from itertools import chain
 from rag.types import Ranked, Reading, ScoredSpan
 
 DEPTH = 12  # passages that are read, unless time is short: docs/reader.md shows what more would bring, and cost
-THRESHOLD = 0.2  # the least confidence that is answered: on `dev` 7 % of the answerable questions of the seeds are below
+THRESHOLD = (
+    0.2  # the least confidence that is answered: on `dev` 7 % of the answerable questions of the seeds are below
+)
 
 
 @dataclass(frozen=True, slots=True)
