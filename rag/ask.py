@@ -109,7 +109,7 @@ def search(
     results = []
     for question in questions:
         started = time.perf_counter()
-        most = question.top_k if reader is None else max(question.top_k, judging.DEPTH)
+        most = max(question.top_k, judging.DEPTH if reader and question.read else 0)
         found, words, used = _find(question, collection, encoder, ranking, most)
         read = _read(question, found, list(found.passages), reader, started)
         shown = [[one] for one in read.passages[: question.top_k]]
@@ -129,14 +129,16 @@ def search(
     return results
 
 
-def examples(collection: Collection, encoder: Encoder, limit: int = 3) -> Sequence[str]:
+def examples(
+    collection: Collection, encoder: Encoder, limit: int = 3, *, reader: Reader | None = None
+) -> Sequence[str]:
     """Return at most `limit` questions, made of titles and headings, that the collection answers."""
     candidates = (
         f"What is said about “{' / '.join(path[-1:]) or title}”?"
         for title, path in collection.outline(8 * limit)
         if title or path
     )
-    return list(islice((asked for asked in candidates if _answers(asked, collection, encoder)), limit))
+    return list(islice((asked for asked in candidates if _answers(asked, collection, encoder, reader)), limit))
 
 
 def verify_citation(
@@ -185,15 +187,13 @@ def _read(
     began = time.perf_counter()
     query = found.standalone_query or question.query
     first = [one.stored for one in passages[: judging.DEPTH]]
-    most = len(first)
-    if question.budget_ms is not None:
-        left = question.budget_ms / 1000 - (began - started) - _RESERVE
-        most = max(1, reader.affordable(query, first, left))
-    readings = reader.read(query, first[:most])
+    budget = question.budget_ms
+    left = None if budget is None else budget / 1000 - (began - started) - _RESERVE
+    readings = reader.read(query, first, left)
     # A completed question is read with the one before it, and the reader orders worse by that than the first stage.
     ranked = judging.ordered(passages, readings, keep=found.standalone_query is not None)
     took = (time.perf_counter() - began) * 1000
-    return _Read(ranked, (BUDGET,) if most < len(first) else (), took)
+    return _Read(ranked, (BUDGET,) if len(readings) < len(first) else (), took)
 
 
 def _cited(
@@ -208,21 +208,20 @@ def _cited(
     for rank, members in enumerate(groups, start=1):
         block = assembly.block(members, _text(members, collection) if len(members) > 1 else None)
         language = members[0].stored.document.language
-        answers = sorted(
-            (
-                Span(start + span.start, start + span.end)
-                for one, span in _marks(members, marked)
-                if (start := one.stored.passage.start - block.start) >= 0 and start + span.end <= len(block.text)
-            ),
-            key=lambda span: span.start,
-        )
+        answers = _within(block, members, marked)
         marks = evidence.highlights(block.text, sentences(block.text), words, language, answers) if words else []
         shown.append(assembly.cite(block, rank, collection.name, marks))
     return shown
 
 
-def _marks(members: Sequence[Ranked], marked: Mapping[str, Span]) -> Iterator[tuple[Ranked, Span]]:
-    yield from ((one, marked[one.stored.ref.id]) for one in members if one.stored.ref.id in marked)
+def _within(block: assembly.Block, members: Sequence[Ranked], marked: Mapping[str, Span]) -> list[Span]:
+    """Return the words that answer as spans of the block, which may be one member only, in its order."""
+    spans = set()
+    for one in members:
+        start, span = one.stored.passage.start - block.start, marked.get(one.stored.ref.id)
+        if span and start + span.start >= 0 and start + span.end <= len(block.text):
+            spans.add(Span(start + span.start, start + span.end))
+    return sorted(spans, key=lambda span: span.start)
 
 
 def _text(members: Sequence[Ranked], collection: Collection) -> str | None:
@@ -235,6 +234,6 @@ def _text(members: Sequence[Ranked], collection: Collection) -> str | None:
     return text if text_digest(text) == ref.sha256 else None
 
 
-def _answers(query: str, collection: Collection, encoder: Encoder) -> bool:
-    *_, answer = ask(Question(query), collection, encoder)
+def _answers(query: str, collection: Collection, encoder: Encoder, reader: Reader | None) -> bool:
+    *_, answer = ask(Question(query), collection, encoder, reader=reader, candidates=False)
     return isinstance(answer, Answer) and answer.answerable

@@ -57,7 +57,7 @@ def _far(one: set[str], other: set[str]) -> bool:
 
 def _values(text: str) -> set[str]:
     """Return the numbers of a text, each with the word that scales it, thousands unseparated."""
-    words = re.sub(r"\b[a-z]+\b", lambda word: _NUMERALS.get(word[0], word[0]), text.lower())
+    words = _in_digits(text)
     found = set()
     for number in _NUMBER.finditer(words):
         after = _WORD.match(words[number.end() :].lstrip(" -"))
@@ -66,9 +66,13 @@ def _values(text: str) -> set[str]:
     return found
 
 
+def _in_digits(text: str) -> str:
+    return re.sub(r"\b[a-z]+\b", lambda word: _NUMERALS.get(word[0], word[0]), text.lower())
+
+
 def _units(text: str) -> set[str]:
     """Return the words after the first number, without those that scale it, as stems of four letters."""
-    words = re.sub(r"\b[a-z]+\b", lambda word: _NUMERALS.get(word[0], word[0]), text.lower())
+    words = _in_digits(text)
     number = _NUMBER.search(words)
     after = _WORD.findall(words[number.end() :])[:3] if number else []
     signs = set(re.findall(r"[$€£%]", text))

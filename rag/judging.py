@@ -1,6 +1,7 @@
 """What was read becomes an order, an answer and a confidence. Pure.
 
-Every constant was fitted by benchmarks/reader/fit.py, on questions that the reader was not trained on.
+`Blend`, `WEIGHTS` and `BIAS` were fitted by benchmarks/reader/fit.py, on questions that the reader was not trained on;
+docs/reader.md has the commands.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from itertools import chain
 
 from rag.types import Ranked, Reading, ScoredSpan
 
-DEPTH = 12  # passages that are read, unless time is short: docs/reader.md shows what more would bring, and cost
-THRESHOLD = (
-    0.2  # the least confidence that is answered: on `dev` 7 % of the answerable questions of the seeds are below
-)
+DEPTH = 12  # passages that are read, unless time is short; set beforehand
+THRESHOLD = 0.2
+"""The least confidence that is answered: on `dev` 7 % of the answerable questions of the seeds have less."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
 
@@ -35,12 +36,11 @@ class Reader(Protocol):
     fingerprint: str
     runtime: str  # what runs the model
 
-    def read(self, question: str, passages: Sequence[StoredPassage]) -> list[Reading]:
-        """Return one reading a passage, in their order; the same passages always give the same readings."""
-        ...
+    def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
+        """Return one reading a passage, in their order; the same passages always give the same readings.
 
-    def affordable(self, question: str, passages: Sequence[StoredPassage], seconds: float) -> int:
-        """Return how many of the first passages can be read in so many seconds, going by how fast it has been."""
+        With `seconds` only so many of the first passages are read as that time is likely to do for, at least one.
+        """
         ...
 
     def warm_up(self) -> None:
@@ -60,13 +60,10 @@ class WordReader:
     def __init__(self, per_second: float = 1e6) -> None:
         self._per_second = per_second  # passages
 
-    def read(self, question: str, passages: Sequence[StoredPassage]) -> list[Reading]:
-        """Compare the words."""
-        return [_by_words(question, one.text, one.passage.header) for one in passages]
-
-    def affordable(self, question: str, passages: Sequence[StoredPassage], seconds: float) -> int:
-        """Count on a fixed speed."""
-        return max(0, min(len(passages), int(seconds * self._per_second)))
+    def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
+        """Compare the words, counting on a fixed speed."""
+        most = len(passages) if seconds is None else max(1, int(seconds * self._per_second))
+        return [_by_words(question, one.text, one.passage.header) for one in passages[:most]]
 
     def warm_up(self) -> None:
         """Need nothing."""
@@ -96,9 +93,15 @@ class ModelReader:
         measured = {one.runtime: one.tokens_per_second for one in prepared.facts.measured}
         self._per_second = measured[self.runtime]  # tokens
 
-    def read(self, question: str, passages: Sequence[StoredPassage]) -> list[Reading]:
-        """Read the passages in batches of like lengths, as many at a time as there are cores."""
+    def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
+        """Read the passages in batches of like lengths, as many at a time as there are cores.
+
+        `seconds` is held against the tokens, at the speed that was measured when the model was prepared.
+        """
         pairs = self._pairs(question, passages)
+        if seconds is not None:
+            tokens = accumulate(len(one.ids) for one in pairs)
+            pairs = pairs[: max(1, sum(spent <= seconds * self._per_second for spent in tokens))]
         order = sorted(range(len(pairs)), key=lambda at: len(pairs[at].ids))
         runtime, pool = self._open()
 
@@ -111,16 +114,6 @@ class ModelReader:
             for row, at in enumerate(batch):
                 readings[at] = _reading(pairs[at], passages[at].text, found, row)
         return [one for one in readings if one is not None]
-
-    def affordable(self, question: str, passages: Sequence[StoredPassage], seconds: float) -> int:
-        """Count the tokens of each passage against the speed that was measured when the model was prepared."""
-        left, number = seconds * self._per_second, 0
-        for one in self._pairs(question, passages):
-            left -= len(one.ids)
-            if left < 0:
-                break
-            number += 1
-        return number
 
     def warm_up(self) -> None:
         """Load the model."""

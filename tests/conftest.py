@@ -37,13 +37,9 @@ class NumberReader:
     fingerprint = "numbers"
     runtime = "numbers"
 
-    def read(self, question: str, passages: Sequence[StoredPassage]) -> list[Reading]:
+    def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
         """Compare words of four letters and more, and numbers."""
         return [Reading(0.0, (), self._verdict(question.lower(), one.text.lower())) for one in passages]
-
-    def affordable(self, question: str, passages: Sequence[StoredPassage], seconds: float) -> int:
-        """Take no time."""
-        return len(passages)
 
     def _verdict(self, claim: str, text: str) -> tuple[float, float, float]:
         words, numbers = (set(re.findall(kind, claim)) - set(re.findall(kind, text)) for kind in (r"[a-z]{4,}", r"\d+"))

@@ -42,7 +42,8 @@ def _examples(name: str, token: str, running: Running) -> Sequence[str]:
     known_token, asked = running.examples.get(name, (None, ()))
     if known_token != token:
         with running.questions.place():
-            asked = examples(running.collection(name), running.pincite.encoder)
+            pincite = running.pincite
+            asked = examples(running.collection(name), pincite.encoder, reader=pincite.reader)
         running.examples[name] = (token, asked)
     return asked
 

@@ -37,17 +37,13 @@ class Noting:
         self.read_pairs: list[tuple[str, StoredPassage]] = []
         self.seconds = 0.0
 
-    def read(self, question: str, passages: Sequence[StoredPassage]) -> list[Reading]:
+    def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
         """Read, and note it."""
         started = time.perf_counter()
-        found = self._reader.read(question, passages)
+        found = self._reader.read(question, passages, seconds)
         self.seconds += time.perf_counter() - started
         self.read_pairs += [(question, one) for one in passages]
         return found
-
-    def affordable(self, question: str, passages: Sequence[StoredPassage], seconds: float) -> int:
-        """Return what the reader says."""
-        return self._reader.affordable(question, passages, seconds)
 
 
 def against(data: Path, asked: Sequence[str]) -> dict[str, Any]:

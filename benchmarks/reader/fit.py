@@ -26,8 +26,9 @@ from scipy.optimize import minimize
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from examples import taught
+from examples import SOURCES, taught
 from reporting import finish, say, table
+from tables import LONG
 
 from api.settings import load_settings
 from index.collection import Collection
@@ -44,9 +45,8 @@ from rag.retrieval import Ranking, retrieve
 from rag.types import Question, Ranked
 from rag.verdict import weighed
 
-LEARNED = ("squad2", "covidqa", "doqa", "docs_faq", "wice")  # of which a part was learned from
+LEARNED = {Path(one.folder).name for one in SOURCES}  # sets of which a part was learned from
 CLAIMS = ("vitaminc", "wice")  # whose labels are of verdicts
-LONG = ("covidqa", "wice")  # sets of long documents, where what is judged is the passage
 TRIED = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 14.0, 20.0, 30.0, 60.0)  # points of the logit for the first stage
 SPARED = 0.005  # what any set may lose without counting against a blend
 DECLINED = 0.08  # the share of answerable questions that may be declined

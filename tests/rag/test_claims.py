@@ -140,7 +140,7 @@ def test_what_claims_nothing_is_not_looked_up(stocked: Any, text: str) -> None:
     """Questions, headings, fragments and endless listings stand among the claims, without a confidence."""
 
     class Unread(WordReader):
-        def read(self, question: str, passages: Sequence[StoredPassage]) -> list[Reading]:
+        def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
             raise AssertionError(f"{question} was read")
 
     claim = one(stocked, Unread(), text)
@@ -154,7 +154,7 @@ def test_what_came_nearest_says_most_or_was_found_first(stocked: Any) -> None:
         def __init__(self, on_honey: tuple[float, float, float]) -> None:
             self._on_honey = on_honey
 
-        def read(self, question: str, passages: Sequence[StoredPassage]) -> list[Reading]:
+        def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
             said = (self._on_honey if "Honey" in one.text else (0.02, 0.02, 0.96) for one in passages)
             return [Reading(0.0, (), verdict) for verdict in said]
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from rag.ask import BUDGET, ask, search
+from index.types import StoredPassage
+from rag.ask import BUDGET, ask, examples, search
 from rag.reading import WordReader
-from rag.types import Answer, Question
+from rag.types import Answer, Question, Reading
 
 QUESTION = "Guests counted when the lantern bridge opened"
 COURIER = "Guests were counted when the lantern bridge opened: there were 3000 of them."
 WIRE = "Guests were counted when the lantern bridge opened: there were 4500 of them."
+
+
+class Silent(WordReader):
+    """A reader that finds nothing relevant."""
+
+    def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
+        """Say so of every passage."""
+        return [Reading(-60.0, (), (0.0, 0.0, 1.0)) for _ in passages]
 
 
 def answered(shelf: Any, query: str, **more: Any) -> Answer:
@@ -114,6 +124,16 @@ def test_short_time_reads_less_and_says_so(two: Any) -> None:
     assert patient.degraded == ()
     assert sum(one.reader is not None for one in hurried.passages) == 1
     assert sum(one.reader is not None for one in patient.passages) > 1
+
+
+def test_examples_are_answered_by_the_reader_too(shelf: Any) -> None:
+    """What is offered is what this reader lets through, which the words alone may not tell."""
+    names = ["The Vistula bridge", "Beekeeping in July", "Copper prices"]
+    shelf.put([shelf.document(f"d{n}", f"{name}. That is told here.", title=name) for n, name in enumerate(names)])
+    offered = examples(shelf.collection, shelf.encoder, reader=WordReader())
+    assert len(offered) == 3
+    assert all(answered(shelf, one).answerable for one in offered)
+    assert examples(shelf.collection, shelf.encoder, reader=Silent()) == []
 
 
 def test_search_ranks_by_the_reader(two: Any) -> None:
