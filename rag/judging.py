@@ -60,7 +60,7 @@ class Evidence:
         return [math.tanh(self.relevance / 4) * 4, math.tanh(self.span / 8) * 4, self.dense, self.counted]
 
 
-WEIGHTS = (0.329, 0.2093, 5.0874, 0.7301)
+WEIGHTS = (0.329, 0.2093, 5.0873, 0.7301)
 BIAS = -3.7058
 SPAN_RELEVANCE = 1.0  # what a point of a passage's logit counts for its words
 LEAST_WORTH = 0.0  # of an answer in words; below it only passages are shown

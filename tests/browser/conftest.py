@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 START_SECONDS = 120  # the model is loaded at the first start
@@ -150,6 +151,31 @@ def reading(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         found.call("POST", "/v1/documents", {"documents": documents()})
         yield found
         process.terminate()
+
+
+@pytest.fixture(scope="session")
+def violations() -> Callable[[Page], list[str]]:
+    """What axe finds on a page as it stands."""
+
+    def found(page: Page) -> list[str]:
+        told = Axe().run(page).response["violations"]
+        return [f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in told for node in one["nodes"]]
+
+    return found
+
+
+@pytest.fixture(scope="session")
+def tab_to() -> Callable[[Page, Locator], None]:
+    """Presses Tab until the place has the focus, at most ten times."""
+
+    def press(page: Page, place: Locator) -> None:
+        for _ in range(10):
+            page.keyboard.press("Tab")
+            if place.evaluate("place => place === document.activeElement"):
+                break
+        expect(place).to_be_focused()
+
+    return press
 
 
 @pytest.fixture(scope="module")

@@ -6,22 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 MILL = "Who built the tide mill in the harbour of Norvale?"
 NOWHERE = "What is the boiling point of liquid tungsten hexafluoride in kelvin at sea level pressure?"
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds on the page as it stands."""
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {node['html'][:200]} {node['failureSummary']}" for one in found for node in one["nodes"]]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_axe_finds_nothing_in_any_state(asked: Callable[..., Page], scheme: str, width: int) -> None:
+def test_axe_finds_nothing_in_any_state(
+    asked: Callable[..., Page], scheme: str, width: int, violations: Callable[[Page], list[str]]
+) -> None:
     """Empty, filters and upload open, answered, viewer open, not answered, failed: no violation."""
     page = asked(MILL, width=width, color_scheme=scheme)
     assert violations(page) == []
@@ -42,7 +37,9 @@ def test_axe_finds_nothing_in_any_state(asked: Callable[..., Page], scheme: str,
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_axe_finds_nothing_before_the_first_question(open_page: Callable[..., Page], scheme: str, width: int) -> None:
+def test_axe_finds_nothing_before_the_first_question(
+    open_page: Callable[..., Page], scheme: str, width: int, violations: Callable[[Page], list[str]]
+) -> None:
     """Neither with examples nor with the invitation to add documents."""
     page = open_page(width=width, color_scheme=scheme)
     expect(page.locator(".examples")).to_be_visible()
@@ -53,7 +50,9 @@ def test_axe_finds_nothing_before_the_first_question(open_page: Callable[..., Pa
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_a_failure(asked: Callable[..., Page], watched: Any, scheme: str) -> None:
+def test_axe_finds_nothing_in_a_failure(
+    asked: Callable[..., Page], watched: Any, scheme: str, violations: Callable[[Page], list[str]]
+) -> None:
     """The message of a refused question is readable in both schemes."""
     watched.excused = ("Failed to load resource",)
     page = asked("mill " * 2000, color_scheme=scheme)
@@ -61,7 +60,9 @@ def test_axe_finds_nothing_in_a_failure(asked: Callable[..., Page], watched: Any
     assert violations(page) == []
 
 
-def test_the_whole_journey_by_keyboard_alone(open_page: Callable[..., Page]) -> None:
+def test_the_whole_journey_by_keyboard_alone(
+    open_page: Callable[..., Page], tab_to: Callable[[Page, Locator], None]
+) -> None:
     """A question, Tab to the first source, Enter to open, Escape back, and `/` to the box again."""
     page = open_page()
     expect(page.locator("#query")).to_be_focused()
@@ -70,11 +71,7 @@ def test_the_whole_journey_by_keyboard_alone(open_page: Callable[..., Page]) -> 
     page.keyboard.press("Enter")
     page.wait_for_selector(".turn.answered")
     chip = page.locator(".chip").first
-    for _ in range(10):
-        page.keyboard.press("Tab")
-        if chip.evaluate("chip => chip === document.activeElement"):
-            break
-    expect(chip).to_be_focused()
+    tab_to(page, chip)
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog").locator("mark.cited")).to_be_focused()
     page.keyboard.press("Escape")
