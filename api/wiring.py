@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
+from typing import Any
 
 from api.settings import Settings
 from index.catalog import Catalog
+from rag import judging, pairs, verdict
+from rag.claims import Rule
 from rag.encoding import Encoder, load_encoder
 from rag.reading import Reader, load_reader
 from rag.retrieval import Ranking
@@ -35,7 +38,10 @@ class Pincite:
 
 @cache
 def _config_digest(fingerprint: str, runtime: str, reader: tuple[str, str] | None) -> str:
-    deciding = [fingerprint, runtime, reader, asdict(Ranking()), asdict(Packing())]
+    deciding: list[Any] = [fingerprint, runtime, asdict(Ranking()), asdict(Packing())]
+    if reader is not None:
+        constants = (judging.DEPTH, judging.THRESHOLD, judging.WEIGHTS, judging.BIAS, pairs.WINDOW, verdict.RIVAL)
+        deciding += [reader, asdict(judging.Blend()), asdict(Rule()), constants]
     return "sha256:" + hashlib.sha256(json.dumps(deciding).encode()).hexdigest()
 
 

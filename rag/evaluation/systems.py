@@ -73,8 +73,9 @@ class CollectionSystem:
 
     def ask(self, question: DatasetQuestion) -> Answer:
         """Return the answer as `/v1/ask` gives it, with as many passages as it gives unless told otherwise."""
-        steps = ask(self._question(question), self._collection, self._encoder, self._ranking, reader=self._reader)
-        answer = next(step for step in steps if isinstance(step, Answer))
+        asked, reader = self._question(question), self._reader
+        (answer,) = ask(asked, self._collection, self._encoder, self._ranking, reader=reader, candidates=False)
+        assert isinstance(answer, Answer)
         self.degraded.update(answer.degraded)
         return answer
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api import wiring
+from rag import judging
 from rag.reading import WordReader
 
 QUESTION = "When was the 2+2 intersessional dialogue of India and the United States held?"
@@ -123,3 +125,16 @@ def test_info_names_the_reader(client: TestClient, reading: TestClient) -> None:
     """With what runs it, or null where there is none."""
     assert reading.get("/v1/info").json()["reader"] == {"fingerprint": "words", "runtime": "words"}
     assert client.get("/v1/info").json()["reader"] is None
+
+
+def test_the_config_tells_of_another_threshold(
+    reading: TestClient, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What decides an answer with a reader changes the digest, and nothing of it changes the one without."""
+    both = (reading, client)
+    before = [ask(one)["snapshot"]["config"] for one in both]
+    monkeypatch.setattr(judging, "THRESHOLD", 0.9)
+    wiring._config_digest.cache_clear()
+    after = [ask(one)["snapshot"]["config"] for one in both]
+    wiring._config_digest.cache_clear()
+    assert (after[0] != before[0], after[1] == before[1]) == (True, True)
