@@ -48,7 +48,7 @@ class Rule:
     """
 
     supported: float = 0.35
-    contradicted: float = 0.25
+    contradicted: float = 0.5
     temperature: float = 0.7
 
 

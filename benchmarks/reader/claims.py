@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from examples import SOURCES, taught
 from quality import progress
 from reporting import machine, say
 from tables import markdown
@@ -121,19 +122,26 @@ def parsed() -> argparse.Namespace:
 def halves(folder: Path, encoder: Encoder, reader: Reader, options: argparse.Namespace) -> Halves:
     """Look the claims of a set up, those of `dev` in any case."""
     dataset, labels = read_dataset(folder), LABELS[folder.name]
+    learned = folder.name in {Path(source.folder).name for source in SOURCES}
     with cached_collection(
         dataset, options.work / "ours", encoder, on_progress=progress(f"{dataset.name}, ingestion")
     ) as collection:
         found = {
-            split: list(looked_up(drawn(dataset.questions, split, options.limit), labels, collection, encoder, reader))
+            split: list(
+                looked_up(
+                    drawn(dataset.questions, split, options.limit, learned=learned), labels, collection, encoder, reader
+                )
+            )
             for split in dict.fromkeys(("dev", options.split))
         }
     return Halves(found["dev"], found[options.split], sorted(set(labels.values()) - {PARTLY}))
 
 
-def drawn(questions: Sequence[DatasetQuestion], split: str, limit: int | None) -> Sequence[DatasetQuestion]:
-    """Return the claims of a half, or so many of them."""
-    half = [one for one in questions if one.split == split]
+def drawn(
+    questions: Sequence[DatasetQuestion], split: str, limit: int | None, *, learned: bool
+) -> Sequence[DatasetQuestion]:
+    """Return the claims of a half, or so many of them; of `dev` not those that the reader learned from."""
+    half = [one for one in questions if one.split == split and not (split == "dev" and learned and taught(one))]
     return half if limit is None else random.Random(0).sample(half, min(limit, len(half)))
 
 
