@@ -94,12 +94,13 @@ def _marked(likely: Sequence[Candidate], *, answered: bool) -> Mapping[str, Span
 
 
 def _answers(likely: Sequence[Candidate], collection: str) -> list[ShortAnswer]:
-    """Return the best words, and other ones that are likely too; none where no words are likely to answer."""
+    """Return the best words, and those of other passages that are likely too; none where no words are."""
     kept: list[Candidate] = []
     for one in likely:
         if len(kept) == ANSWERS or one.worth < judging.LEAST_WORTH:
             break
-        if not kept or (one.passage.score >= OTHER and not any(_alike(one.text, other.text) for other in kept)):
+        new = not any(one.passage is other.passage or _alike(one.text, other.text) for other in kept)
+        if not kept or (new and one.passage.score >= OTHER):
             kept.append(one)
     return [_short(one, collection) for one in kept]
 

@@ -74,10 +74,11 @@ def test_the_same_value_twice_is_no_disagreement(shelf: Any) -> None:
 
 
 def test_other_words_are_alternatives(two: Any) -> None:
-    """What another passage gives stands beside the first answer, once."""
+    """What another passage gives stands beside the first answer, once; a passage gives one."""
+    two.add(courier=COURIER + " Tickets cost 12 shillings.")
     answer = answered(two, QUESTION)
     assert answer.answer is not None
-    assert {answer.answer.text, *(one.text for one in answer.alternatives)} == {"3000", "4500"}
+    assert sorted([answer.answer.text, *(one.text for one in answer.alternatives)]) == ["3000", "4500"]
 
 
 def test_a_refusal_has_a_confidence_and_a_reason(two: Any) -> None:
