@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
-QUESTION, HEADER, WINDOW = 48, 20, 160  # tokens, at most
+QUESTION, HEADER, WINDOW = 96, 20, 160  # tokens, at most
 _STEPS = 4  # places that a window may start at, in each window's length
 _CLS, _SEP = 101, 102
 _COMMONEST = 1_995  # BERT's vocabulary lists words from here on by falling frequency; before are signs and letters
@@ -47,7 +47,7 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Tokens]:
 
 def pair(question: Tokens, header: Tokens, passage: Tokens, window: int = WINDOW) -> Pair:
     """Join them, cutting each to its length; a window of the passage is chosen by the question."""
-    asked = question.ids[:QUESTION]
+    asked = question.ids[-QUESTION:]  # of a follow-up, which was completed by what comes before it, the end is asked
     start = best_start(question.ids, passage.ids, window)
     lead = [_CLS, *asked, _SEP]
     middle = [*header.ids[:HEADER], _SEP]

@@ -82,8 +82,9 @@ def _by_words(question: str, text: str, header: str) -> Reading:
 class ModelReader:
     """The trained reader, as it was prepared for this machine; loaded when first needed."""
 
-    def __init__(self, prepared: Prepared, fingerprint: str) -> None:
+    def __init__(self, prepared: Prepared, fingerprint: str, window: int = WINDOW) -> None:
         self.fingerprint = fingerprint
+        self._window = window
         self.runtime = prepared.facts.runtime
         self._prepared = prepared
         self._tokenizer = Tokenizer.from_str(prepared.tokenizer())
@@ -122,7 +123,9 @@ class ModelReader:
     def _pairs(self, question: str, passages: Sequence[StoredPassage]) -> list[Pair]:
         headers, texts = [one.passage.header for one in passages], [one.text for one in passages]
         asked, *read = tokenize(self._tokenizer, [question, *headers, *texts])
-        return [pair(asked, *both, WINDOW) for both in zip(read[: len(headers)], read[len(headers) :], strict=True)]
+        return [
+            pair(asked, *both, self._window) for both in zip(read[: len(headers)], read[len(headers) :], strict=True)
+        ]
 
     def _open(self) -> tuple[ReaderRuntime, ThreadPoolExecutor]:
         with self._lock:
@@ -132,14 +135,15 @@ class ModelReader:
             return self._opened
 
 
-def load_reader(cache: Path | None = None) -> ModelReader:
+def load_reader(cache: Path | None = None, window: int = WINDOW) -> ModelReader:
     """Return the reader that comes with Pincite, prepared once for each machine and kept in `cache`.
 
+    `window` is how many tokens of a passage it reads, at most.
     Raises ModelUnavailable where its weights, or those of the default model that it is built on, are not there.
     """
     folder = default_model()
     fingerprint = file_digest(WEIGHTS)
-    return ModelReader(prepared_reader(folder, WEIGHTS, fingerprint, cache), fingerprint)
+    return ModelReader(prepared_reader(folder, WEIGHTS, fingerprint, cache), fingerprint, window)
 
 
 def _batches(order: Sequence[int], pairs: Sequence[Pair]) -> list[list[int]]:

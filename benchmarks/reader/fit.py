@@ -67,6 +67,8 @@ class Asked:
     relevant: Sequence[bool]
     documents: Sequence[str]
     words: evidence.Words
+    query: str  # as it was read
+    follows: bool  # whether the query was completed by what was asked before it
     answerable: bool | None
     right: Sequence[str] = ()
     taken: bool = False  # what answers it was left out
@@ -103,17 +105,25 @@ def main() -> None:
     finish(result, [], options.json)
 
 
-def collect(dataset: Dataset, collection: Collection, encoder: Encoder, reader: Reader, most: int) -> Iterator[Asked]:
-    """Ask the drawn questions of a set, those with a relevant document and those without."""
+def collect(
+    dataset: Dataset,
+    collection: Collection,
+    encoder: Encoder,
+    reader: Reader | None,
+    most: int,
+    depth: int = judging.DEPTH,
+) -> Iterator[Asked]:
+    """Ask the drawn questions of a set, those with a relevant document and those without; unread without `reader`."""
+    place = Place(dataset, collection, encoder, reader, depth)
     chance = random.Random(f"fit {dataset.name}")
     kept = [one for one in dataset.questions if one.split == "dev" and not (dataset.name in LEARNED and taught(one))]
     judged = {one.id for one in kept if any(grade > 0 for grade in dataset.judgements.get(one.id, {}).values())}
     for of in ([one for one in kept if one.id in judged], [one for one in kept if one.id not in judged]):
         for one in chance.sample(of, min(most, len(of))):
-            yield read(dataset, one, collection, encoder, reader, one.filter, one.answerable)
+            yield read(place, one, one.filter, one.answerable)
             if dataset.name == "squad2" and one.id in judged:
                 taken = {"field": "document_id", "nin": article(dataset, one)}
-                yield replace(read(dataset, one, collection, encoder, reader, taken, False), taken=True)
+                yield replace(read(place, one, taken, False), taken=True)
 
 
 def article(dataset: Dataset, one: DatasetQuestion) -> list[str]:
@@ -122,31 +132,36 @@ def article(dataset: Dataset, one: DatasetQuestion) -> list[str]:
     return sorted(name for name in dataset.ids if name.rsplit("-", 1)[0] == stem)
 
 
-def read(
-    dataset: Dataset,
-    one: DatasetQuestion,
-    collection: Collection,
-    encoder: Encoder,
-    reader: Reader,
-    condition: Json,
-    answerable: bool | None,
-) -> Asked:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where questions are asked, and how deep they are read."""
+
+    dataset: Dataset
+    collection: Collection
+    encoder: Encoder
+    reader: Reader | None
+    depth: int
+
+
+def read(place: Place, one: DatasetQuestion, condition: Json, answerable: bool | None) -> Asked:
     """Find and read the passages of one question."""
+    dataset = place.dataset
     question = Question(one.text, history=one.history, filter=condition)
-    found = retrieve(question, collection, encoder, Ranking(), judging.DEPTH)
+    found = retrieve(question, place.collection, place.encoder, Ranking(), place.depth)
     query = found.standalone_query or question.query
     words = evidence.weigh(query, question.query, found.found.frequencies, found.found.total)
-    first = list(islice(found.passages, judging.DEPTH))
-    readings = reader.read(query, [passage.stored for passage in first])
-    passages = [replace(passage, reading=said) for passage, said in zip(first, readings, strict=True)]
+    passages = list(islice(found.passages, place.depth))
+    if place.reader:
+        readings = place.reader.read(query, [passage.stored for passage in passages])
+        passages = [replace(passage, reading=said) for passage, said in zip(passages, readings, strict=True)]
     grades = dataset.judgements.get(one.id, {})
     spans = [span for span in one.spans if dataset.name in LONG]
 
     def relevant(passage: Ranked) -> bool:
-        ref, place = passage.stored.ref, passage.stored.passage
+        ref, part = passage.stored.ref, passage.stored.passage
         if spans:
             return any(
-                span.document_id == ref.document_id and place.start < span.end and span.start < place.end
+                span.document_id == ref.document_id and part.start < span.end and span.start < part.end
                 for span in spans
             )
         return answerable is not False and grades.get(ref.document_id, 0) > 0
@@ -158,6 +173,8 @@ def read(
         [relevant(passage) for passage in passages],
         [passage.stored.ref.id if dataset.name in LONG else passage.stored.ref.document_id for passage in passages],
         words,
+        query,
+        found.standalone_query is not None,
         answerable,
         one.answers if answerable else (),
     )

@@ -29,18 +29,17 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from alter import altered
 from reporting import say
 
 from rag.pairs import Pair, pair, tokenize
 from rag.runtimes.reader import begin, padded, save
 
 STEP, AT_ONCE = 6_144, 2_560  # tokens of one step of the optimizer, and of one pass through the network
-RATE, WARM, FALL = (
-    1e-4,
-    200,
-    0.25,
-)  # the learning rate, steps until it is reached, the share of tokens in which it falls
+RATE, WARM, FALL = 1e-4, 200, 0.25  # the learning rate, the steps until it is reached, the share in which it falls
 POINT, NOTHING, ELSE = 0.3, 0.3, 0.1  # weights: of each passage's own loss, of no answer in a negative, and elsewhere
+ALTERED = 0.3  # the share of answered questions that are also asked as their passage does not answer them
+AFTER = 0.08  # the share that comes after another question about the same, as a follow-up is completed
 WINDOWS = (160, 160, 160, 128, 128, 96)  # tokens of a passage that are read, drawn anew for each example
 HELD_OUT = 400  # examples that are never trained on, to draw the curve
 SAVE_SECONDS = 300
@@ -107,6 +106,10 @@ class Training:
         random.Random(options.seed).shuffle(everything)
         self.held = everything[:HELD_OUT]
         self.learned = everything[HELD_OUT : HELD_OUT + round(options.share * (len(everything) - HELD_OUT))]
+        self.about: dict[str, list[str]] = {}
+        for one in self.learned:
+            if subject(one):
+                self.about.setdefault(subject(one), []).append(one["text"])
         if (self.folder / "state.pt").exists():
             self.resume()
 
@@ -145,10 +148,17 @@ class Training:
         batch = Batch()
         for place in range(self.place, len(self.learned)):
             chance = random.Random(f"{self.options.seed} {place}")
-            add(batch, self.learned[place], self.tokenizer, chance)
+            add(batch, self.following(self.learned[place], chance), self.tokenizer, chance)
             if batch.tokens >= STEP:
                 yield batch, place + 1
                 batch = Batch()
+
+    def following(self, example: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+        """Return the example, now and then asked after another question about the same, as a follow-up is completed."""
+        before = self.about.get(subject(example), [])
+        if len(before) < 2 or chance.random() >= AFTER:
+            return example
+        return {**example, "text": f"{chance.choice(before)} {example['text']}"}
 
     def learn(self, batch: Batch) -> dict[str, float]:
         """Take one step; return the mean of each loss."""
@@ -229,37 +239,50 @@ def read(folder: Path) -> Iterator[dict[str, Any]]:
             yield from map(json.loads, lines)
 
 
+def subject(example: dict[str, Any]) -> str:
+    """Return what the questions have in common that can follow each other: the set and the heading; "" for claims."""
+    header = example["passages"][0]["header"] if example["kind"] == "answer" and example["passages"] else ""
+    return f"{example['set']} {header}" if header else ""
+
+
 def add(batch: Batch, example: dict[str, Any], tokenizer: Tokenizer, chance: random.Random) -> None:
-    """Add an example's rows; now and then without its question mark, its header, or a part of its passage."""
+    """Add an example's rows; now and then without its question mark, its headers, or a part of its passages.
+
+    Of a share of the answered questions a row is added in which the question was altered, and has no answer.
+    """
     window = chance.choice(WINDOWS)
+    passages = example["passages"]
     text = example["text"].rstrip("?") if chance.random() < 0.15 else example["text"]
     bare = chance.random() < 0.15
-    asked, *read = tokenize(
+    changed = None
+    if example["kind"] == "answer" and example["answered"] and chance.random() < ALTERED:
+        changed = altered(text, passages[0]["text"], [one["text"] for one in passages[1:]], chance)
+    asked, other, *read = tokenize(
         tokenizer,
-        [text]
-        + ["" if bare else one["header"] for one in example["passages"]]
-        + [one["text"] for one in example["passages"]],
+        [text, changed or ""] + ["" if bare else one["header"] for one in passages] + [one["text"] for one in passages],
     )
-    number = len(example["passages"])
-    pairs = [pair(asked, header, one, window) for header, one in zip(read[:number], read[number:], strict=True)]
-    start = len(batch.rows)
+    headers, texts = read[: len(passages)], read[len(passages) :]
+    pairs = [pair(asked, header, one, window) for header, one in zip(headers, texts, strict=True)]
     if example["kind"] == "claim":
         verdict = example["verdict"]
         batch.rows.append(Row(pairs[0], None if verdict == 2 else 1.0, verdict=verdict))
         batch.rows += [Row(one, 0.0, verdict=2) for one in pairs[1:]]
         return
+    start = len(batch.rows)
     negative = NOTHING if example["kind"] == "answer" else ELSE
     for at, one in enumerate(pairs):
         if at or not example["answered"]:
             weight = 1.0 if not at else negative
             batch.rows.append(Row(one, 0.0, (0, 0), weight))
         else:
-            spans = [found for span in example["passages"][0]["spans"] if (found := token_span(one, span))]
+            spans = [found for span in passages[0]["spans"] if (found := token_span(one, span))]
             lost = example["kind"] == "answer" and not spans
             span = chance.choice(spans) if spans else (0, 0) if lost else None
             batch.rows.append(Row(one, None if lost else 1.0, span))
     if example["answered"] and len(pairs) > 1 and batch.rows[start].relevant is not None:
         batch.groups.append(slice(start, start + len(pairs)))
+    if changed:
+        batch.rows.append(Row(pair(other, headers[0], texts[0], window), 0.0, (0, 0)))
 
 
 def token_span(one: Pair, span: Sequence[int]) -> tuple[int, int] | None:
