@@ -18,8 +18,8 @@ from rag.rankings import Used, retrieved_by
 from rag.reading import Reader
 from rag.retrieval import Ranking, Retrieved, retrieve
 from rag.splitting import sentences
-from rag.types import Answer, AnswerPassage, Question, Ranked, Span
-from rag.verdict import judge
+from rag.types import Answer, AnswerPassage, Conflict, Question, Ranked, Span
+from rag.verdict import Dispute, judge, settled
 
 BUDGET = "reader_budget"  # in `degraded`: fewer passages were read than would have been with more time
 _RESERVE = 0.01  # seconds that are kept for what comes after reading
@@ -73,6 +73,7 @@ def ask(
     read = _read(question, found, first, reader, started)
     ranked = assembly.collapse(read.passages, most)
     judged = judge(question, found, words, ranked, collection.name, read=reader is not None and question.read)
+    conflicts = _conflicts(judged.dispute, None if read.degraded else reader, collection.name)
     shown = _cited(assembly.group(ranked, question.top_k), found, words, collection, judged.marked)
     yield Answer(
         query=question.query,
@@ -88,7 +89,7 @@ def ask(
         threshold=judged.threshold,
         answer=next(iter(judged.answers), None),
         alternatives=judged.answers[1:],
-        conflicts=judged.conflicts,
+        conflicts=conflicts,
         ranking=used.version,
     )
 
@@ -194,6 +195,14 @@ def _read(
     ranked = judging.ordered(passages, readings, keep=found.standalone_query is not None)
     took = (time.perf_counter() - began) * 1000
     return _Read(ranked, (BUDGET,) if len(readings) < len(first) else (), took)
+
+
+def _conflicts(dispute: Dispute | None, reader: Reader | None, collection: str) -> list[Conflict]:
+    """Read what the first answer's sentence says against the documents that seem to differ, and tell which do."""
+    if dispute is None or reader is None:
+        return []
+    readings = reader.read(dispute.statement, [one.passage.stored for one in dispute.others])
+    return settled(dispute, readings, collection)
 
 
 def _cited(

@@ -20,16 +20,23 @@ THRESHOLD = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """How a passage's score is made: the logit of `score` is `slope` * (relevance + `fused` * first stage) + `offset`.
+    """How a passage's score is made: its logit is `slope` * `sum` + `offset`.
 
     `fused` says how many points of the reader's logit the first stage's whole range, 0 to 1, is worth; the more, the
-    less the reader moves. The other two make a probability of it (J. Platt, "Probabilistic Outputs for Support Vector
-    Machines", 1999).
+    less the reader moves. `slope` and `offset` make a probability of it (J. Platt, "Probabilistic Outputs for Support
+    Vector Machines", 1999). Relevance is bent so that it hardly falls below `floor`: of passages that all seem beside
+    the question the reader knows no order.
     """
 
     fused: float = 20.0
     slope: float = 0.2049
     offset: float = -2.8868
+    floor: float = -20.0
+
+    def sum(self, relevance: float, fused: float) -> float:
+        """Return what orders the passages: the reader's logit, bent, and the first stage's score at its price."""
+        above = relevance - self.floor
+        return self.floor + max(above, 0.0) + math.log1p(math.exp(-abs(above))) + self.fused * fused
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ def ordered(
 
 def probability(relevance: float, fused: float, blend: Blend = Blend()) -> float:
     """Return how likely a passage is relevant, 0 to 1, rounded so that no order of float additions shows."""
-    return round(_sigmoid(blend.slope * (relevance + blend.fused * fused) + blend.offset), 6)
+    return round(_sigmoid(blend.slope * blend.sum(relevance, fused) + blend.offset), 6)
 
 
 def candidates(ranked: Sequence[Ranked]) -> list[Candidate]:

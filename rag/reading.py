@@ -75,8 +75,9 @@ def _by_words(question: str, text: str, header: str) -> Reading:
     share = len(held) / max(1, len(asked))
     named = [one for one in re.finditer(r"\d[\d.,:]*\d|\d|[A-Z]\w+(?: [A-Z]\w+)*", text) if one[0].lower() not in asked]
     spans = tuple(ScoredSpan(*one.span(), 8 * share - 4 - place) for place, one in enumerate(named[:SPANS]))
-    supported = share * 0.9
-    return Reading(8 * share - 4, spans, (supported, 0.05, 0.95 - supported))
+    differs = any(word.isdigit() for word in asked - held) and any(one[0][0].isdigit() for one in named)
+    said = (share * 0.1, share * 0.9, 1 - share) if differs else (share * 0.9, 0.05, 0.95 - share * 0.9)
+    return Reading(8 * share - 4, spans, said)
 
 
 class ModelReader:

@@ -7,19 +7,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rag import assembly, evidence, judging
-from rag.conflicts import differ
+from rag.conflicts import Kind, differ
 from rag.judging import Candidate
 from rag.retrieval import Retrieved
-from rag.types import Conflict, Question, Ranked, Reason, ShortAnswer, Span
+from rag.splitting import sentences
+from rag.types import Conflict, Question, Ranked, Reading, Reason, ShortAnswer, Span
 
 ANSWERS = 4  # the first and at most three others
 MARKED = 0.1  # the least probability of relevance of a passage in which words are marked as an answer
 OTHER = 0.5  # and of one whose words are given beside the first answer
+RIVALS = 3  # values of other documents that are held against the first, at most
 RIVAL = {"number": (0.25, 0.65, 4.0), "date": (0.25, 0.65, 4.0), "name": (0.45, 0.7, 6.0)}
 """By kind, what a value needs to be held against another document's: the least probability that its passage is
 relevant, the least share of the question's words in it, of what the first answer's passage holds, and its least worth.
-Chosen on the `dev` half of the seeds and on questions of squad2 that the reader was not trained on."""
+Chosen, as CONTRADICTED is, on the `dev` half of the seeds and on squad2's questions that were not trained on."""
+CONTRADICTED = 0.5  # the least probability that such a passage contradicts the sentence of the first answer
 _WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """Other documents' values that differ from the first answer as they are written, and the sentence that says it.
+
+    Whether they disagree is only known when `statement` was read against the passages of `others`.
+    """
+
+    kind: Kind
+    query: str
+    statement: str
+    first: Candidate
+    others: Sequence[Candidate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +50,7 @@ class Judged:
     confidence: float | None = None
     threshold: float | None = None
     answers: Sequence[ShortAnswer] = ()
-    conflicts: Sequence[Conflict] = ()
+    dispute: Dispute | None = None
     marked: Mapping[str, Span] = field(default_factory=dict)
 
 
@@ -60,7 +77,7 @@ def judge(
     marked = _marked(likely, answered=sure >= least)
     if sure < least:
         return Judged(declined, sure, least, marked=marked)
-    return Judged(None, sure, least, _answers(likely, collection), _conflicts(likely, words, collection), marked)
+    return Judged(None, sure, least, _answers(likely, collection), _disputed(likely, words), marked)
 
 
 def weighed(measured: evidence.Signals, ranked: Sequence[Ranked], likely: Sequence[Candidate]) -> judging.Evidence:
@@ -105,22 +122,40 @@ def _answers(likely: Sequence[Candidate], collection: str) -> list[ShortAnswer]:
     return [_short(one, collection) for one in kept]
 
 
-def _conflicts(likely: Sequence[Candidate], words: evidence.Words, collection: str) -> list[Conflict]:
-    """Return the disagreement of other documents with the best answer, where there is one of the same kind."""
+def _disputed(likely: Sequence[Candidate], words: evidence.Words) -> Dispute | None:
+    """Return what other documents give instead of the best answer, where it is of the same kind."""
     if not likely or likely[0].worth < judging.LEAST_WORTH or (kind := evidence.kind_of(likely[0].text)) is None:
-        return []
+        return None
     first = likely[0]
     least, share, worth = RIVAL[kind]
     held = share * _coverage(first, words)
-    values, documents = [first], {first.passage.stored.ref.document_id}
+    others, documents = [], {first.passage.stored.ref.document_id}
     for one in likely[1:]:
         rival = one.passage.score >= least and one.worth >= worth
         new = one.passage.stored.ref.document_id not in documents
         if rival and new and evidence.kind_of(one.text) == kind and _coverage(one, words) >= held:
             documents.add(one.passage.stored.ref.document_id)
-            if all(differ(kind, one.text, other.text, words.query) for other in values):
-                values.append(one)
-    return [Conflict(kind, [_short(one, collection) for one in values])] if len(values) > 1 else []
+            if differ(kind, first.text, one.text, words.query):
+                others.append(one)
+    return Dispute(kind, words.query, _sentence(first), first, others[:RIVALS]) if others else None
+
+
+def settled(dispute: Dispute, readings: Sequence[Reading], collection: str) -> list[Conflict]:
+    """Return the disagreement that is left when the statement was read against the others' passages, in their order."""
+    values = [dispute.first]
+    for one, reading in zip(dispute.others, readings, strict=True):
+        supported, contradicted, _ = reading.verdict
+        told = contradicted >= CONTRADICTED and contradicted > supported
+        if told and all(differ(dispute.kind, one.text, other.text, dispute.query) for other in values):
+            values.append(one)
+    return [Conflict(dispute.kind, [_short(one, collection) for one in values])] if len(values) > 1 else []
+
+
+def _sentence(one: Candidate) -> str:
+    """Return the sentence that holds the words."""
+    text = one.passage.stored.text
+    holding = (text[each.start : each.end] for each in sentences(text) if each.start <= one.span.start < each.end)
+    return next(holding, text).strip()
 
 
 def _coverage(one: Candidate, words: evidence.Words) -> float:

@@ -47,7 +47,8 @@ from rag.verdict import weighed
 
 LEARNED = {Path(one.folder).name for one in SOURCES}  # sets of which a part was learned from
 CLAIMS = ("vitaminc", "wice")  # whose labels are of verdicts
-TRIED = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 14.0, 20.0, 30.0, 60.0)  # points of the logit for the first stage
+TRIED = (0.0, 3.0, 6.0, 10.0, 14.0, 20.0, 30.0, 60.0)  # points of the logit for the first stage
+FLOORS = (-20.0, -4.0, -2.0, 0.0)  # the relevance below which the reader tells no order
 SPARED = 0.005  # what any set may lose without counting against a blend
 DECLINED = 0.08  # the share of answerable questions that may be declined
 MOST, SHARE = "squad2", 6.0  # counts so many times: only there is a passage asked what it answers and what it does not
@@ -73,9 +74,9 @@ class Asked:
     right: Sequence[str] = ()
     taken: bool = False  # what answers it was left out
 
-    def scores(self, fused: float) -> list[float]:
-        """Return the score of each passage by a blend."""
-        return [(one.reading.relevance if one.reading else 0.0) + fused * one.fused for one in self.passages]
+    def scores(self, blend: judging.Blend) -> list[float]:
+        """Return what orders the passages by a blend."""
+        return [blend.sum(one.reading.relevance, one.fused) for one in self.passages if one.reading]
 
 
 def main() -> None:
@@ -181,27 +182,39 @@ def read(place: Place, one: DatasetQuestion, condition: Json, answerable: bool |
 
 
 def fitted_blend(asked: Sequence[Asked]) -> judging.Blend:
-    """Return the blend with the best mean over sets, and say what each does to every set."""
+    """Return the blend with the best mean over sets, and say what each does to every set, and to follow-ups apart."""
     able = [one for one in asked if any(one.relevant)]
+    tried = [judging.Blend(fused, floor=floor) for floor in FLOORS for fused in TRIED]
     names = sorted({one.name for one in able})
-
-    def by_set(scores: Callable[[Asked], Sequence[float]]) -> list[float]:
-        return [mean([ndcg(one, scores(one)) for one in able if one.name == name]) for name in names]
-
-    before = by_set(lambda one: [passage.fused for passage in one.passages])
-    after = {fused: by_set(lambda one, fused=fused: one.scores(fused)) for fused in TRIED}  # type: ignore[misc]
-    named = {"first stage": before, **{f"{fused:g}": values for fused, values in after.items()}}
-    rows = [[name, *(f"{one:.3f}" for one in values), f"{mean(values):.4f}"] for name, values in named.items()]
-    table(["fused", *names, "mean"], rows)
-    lost = {fused: min(a - b for a, b in zip(values, before, strict=True)) for fused, values in after.items()}
-    means = {fused: mean(values) + 2 * min(0.0, lost[fused] + SPARED) for fused, values in after.items()}
-    best = max(TRIED, key=lambda fused: means[fused])
+    before, after = tables(able, names, tried)
+    say("follow-ups, as they were completed")
+    follow = [one for one in able if one.follows]
+    tables(follow, sorted({one.name for one in follow}), tried)
+    lost = {blend: min(a - b for a, b in zip(values, before, strict=True)) for blend, values in after.items()}
+    means = {blend: mean(values) + 2 * min(0.0, lost[blend] + SPARED) for blend, values in after.items()}
+    best = max(tried, key=means.__getitem__)
     x = np.array([score for one in able for score in one.scores(best)])
     y = np.array([float(yes) for one in able for yes in one.relevant])
     count = {name: sum(len(one.passages) for one in able if one.name == name) for name in names}
     weights = np.array([1 / count[one.name] for one in able for _ in one.passages])
     slope, offset = logistic(x[:, None], y, weights, 0.0)
-    return judging.Blend(best, round(float(slope), 4), round(float(offset), 4))
+    return replace(best, slope=round(float(slope), 4), offset=round(float(offset), 4))
+
+
+def tables(
+    able: Sequence[Asked], names: Sequence[str], tried: Sequence[judging.Blend]
+) -> tuple[list[float], dict[judging.Blend, list[float]]]:
+    """Print and return nDCG@10 by set, of the first stage's order and of every blend's."""
+
+    def by_set(scores: Callable[[Asked], Sequence[float]]) -> list[float]:
+        return [mean([ndcg(one, scores(one)) for one in able if one.name == name]) for name in names]
+
+    before = by_set(lambda one: [passage.fused for passage in one.passages])
+    after = {blend: by_set(lambda one, blend=blend: one.scores(blend)) for blend in tried}  # type: ignore[misc]
+    named = {"first stage": before, **{f"{one.fused:g} {one.floor:g}": values for one, values in after.items()}}
+    rows = [[name, *(f"{one:.3f}" for one in values), f"{mean(values):.4f}"] for name, values in named.items()]
+    table(["price floor", *names, "mean"], rows)
+    return before, after
 
 
 def ndcg(one: Asked, scores: Sequence[float]) -> float:

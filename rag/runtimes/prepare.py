@@ -83,10 +83,12 @@ def prepare_reader(plain: PlainRuntime, network: ReaderNetwork, folder: Path) ->
     tokenizer.no_truncation()
     texts = tokenize(tokenizer, real_texts())
     pairs = [pair(text, texts[0], text, WINDOW) for text in texts]
+    lengths = [len(one.ids) for one in pairs]
+    longest = max(lengths)
 
     def read(runtime: ReaderRuntime, places: Sequence[int]) -> Vectors:
         found = runtime.read([pairs[place].ids for place in places], [pairs[place].segments for place in places])
-        spans = np.zeros((len(places), 2 * window), np.float32)
+        spans = np.zeros((len(places), 2 * longest), np.float32)
         for row, place in enumerate(places):
             said = found.span[row, : len(pairs[place].ids)].ravel()
             spans[row, : len(said)] = said
@@ -96,7 +98,6 @@ def prepare_reader(plain: PlainRuntime, network: ReaderNetwork, folder: Path) ->
 
     runtimes: dict[str, ReaderRuntime] = {PLAIN: PlainReader(network)}
     runtimes |= _fast(fast.FastReader, network, ["input_ids", "attention_mask", "token_type_ids"], folder)
-    lengths = [len(one.ids) for one in pairs]
     measured = {name: _measured(runtime, read, lengths) for name, runtime in runtimes.items()}
     _choose(folder, window, {name: runtime.places for name, runtime in runtimes.items()}, measured)
 

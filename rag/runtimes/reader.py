@@ -60,10 +60,11 @@ class PlainReader:
 
 
 def padded(
-    tokens: Sequence[Sequence[int]], segments: Sequence[Sequence[int]]
+    tokens: Sequence[Sequence[int]], segments: Sequence[Sequence[int]], multiple: int = 1
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return ids, mask and segments of pairs, int64 (pairs, longest)."""
-    made = torch.zeros((3, len(tokens), max(map(len, tokens))), dtype=torch.long)
+    """Return ids, mask and segments of pairs, int64 (pairs, longest rounded up to a `multiple`)."""
+    longest = -(-max(map(len, tokens)) // multiple) * multiple
+    made = torch.zeros((3, len(tokens), longest), dtype=torch.long)
     for row, (ids, kinds) in enumerate(zip(tokens, segments, strict=True)):
         made[0, row, : len(ids)] = torch.tensor(ids)
         made[1, row, : len(ids)] = 1

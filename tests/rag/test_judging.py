@@ -74,6 +74,15 @@ def test_a_score_is_a_probability_that_rises() -> None:
         assert judging.probability(relevance + 1, fused) >= score <= judging.probability(relevance, fused + 0.1)
 
 
+def test_below_the_floor_the_reader_tells_no_order(passages: list[Ranked]) -> None:
+    """Passages that all seem beside the question stay as the first stage had them; one that answers rises."""
+    readings = [said(-9.0), said(-8.0), said(-5.0), said(-7.0), said(-4.5)]
+    assert documents(judging.ordered(passages, readings, Blend(1.0, 1.0, 0.0))) == ["d4", "d2", "d3", "d1", "d0"]
+    bent = Blend(1.0, 1.0, 0.0, floor=0.0)
+    assert documents(judging.ordered(passages, readings, bent)) == ["d0", "d1", "d2", "d3", "d4"]
+    assert documents(judging.ordered(passages, [*readings[:4], said(3.0)], bent)) == ["d4", "d0", "d1", "d2", "d3"]
+
+
 def test_candidates_come_from_all_passages(passages: list[Ranked]) -> None:
     """The best words of all; those of a passage that is no answer count less."""
     sure, vague = said(9.0, ScoredSpan(0, 4, 2.0), ScoredSpan(5, 6, 1.0)), said(-9.0, ScoredSpan(0, 4, 2.5))

@@ -51,6 +51,13 @@ def test_a_pair_is_question_header_passage(tokenizer: Tokenizer) -> None:
     assert one.first == 7
 
 
+def test_of_a_long_question_the_end_is_read(tokenizer: Tokenizer) -> None:
+    """A completed follow-up begins with what was asked before it."""
+    asked, header, passage = pairs.tokenize(tokenizer, ["before " * 200 + "after all", "", "Some words."])
+    one = pairs.pair(asked, header, passage)
+    assert list(one.ids[1 : one.ids.index(102)]) == list(asked.ids[-pairs.QUESTION :])
+
+
 def test_offsets_quote_the_window(tokenizer: Tokenizer) -> None:
     """Every token of the window lies where its offsets say, in code points; the seed is printed."""
     seed = random.randrange(2**32)

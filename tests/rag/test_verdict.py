@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,21 @@ def test_the_same_value_twice_is_no_disagreement(shelf: Any) -> None:
     shelf.add(courier=COURIER, wire=WIRE.replace("4500", "3000") + " It was a fine day.")
     answer = answered(shelf, QUESTION)
     assert answer.answer is not None
+    assert answer.conflicts == []
+
+
+class Unsure(WordReader):
+    """A reader that finds nothing contradicted."""
+
+    def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
+        """Compare the words, and say nothing of claims."""
+        return [replace(one, verdict=(0.0, 0.4, 0.6)) for one in super().read(question, passages, seconds)]
+
+
+def test_other_values_alone_are_no_disagreement(two: Any) -> None:
+    """The other document must contradict the sentence of the first answer, not only hold another value."""
+    answer = answered(two, QUESTION, reader=Unsure())
+    assert [one.text for one in answer.alternatives]
     assert answer.conflicts == []
 
 

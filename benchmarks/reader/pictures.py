@@ -1,0 +1,82 @@
+"""Draws the pictures of docs/reader.md from what tradeoff.py and quality.py wrote.
+
+pip install -r benchmarks/reader/requirements.txt
+python benchmarks/reader/pictures.py --tradeoff tradeoff.json --answerable answerable.json --into docs
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib import pyplot
+
+COLOURS = ("#0b6e99", "#c2571a", "#4c8c2b", "#8a4fa3", "#666666")
+mpl.rcParams.update({"svg.hashsalt": "pincite", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+
+
+def main() -> None:
+    """Draw what there is a file for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tradeoff", type=Path, help="--json of tradeoff.py")
+    parser.add_argument("--answerable", type=Path, help="--json of quality.py answerable")
+    parser.add_argument("--into", type=Path, required=True)
+    options = parser.parse_args()
+    if options.tradeoff:
+        found = json.loads(options.tradeoff.read_text(encoding="utf-8"))
+        tradeoff(found, options.into / "reader-tradeoff.svg")
+    if options.answerable:
+        found = json.loads(options.answerable.read_text(encoding="utf-8"))
+        confidence(found["answerable"], options.into / "reader-confidence.svg")
+
+
+def tradeoff(found: dict[str, Any], file: Path) -> None:
+    """Draw nDCG@10 over the time of reading, a line for each window with its depths as dots."""
+    figure, axes = pyplot.subplots(figsize=(7, 4.2))
+    for colour, window in zip(COLOURS, sorted({row["window"] for row in found["rows"]}), strict=False):
+        rows = [row for row in found["rows"] if row["window"] == window]
+        spent, gained = [row["milliseconds"] for row in rows], [row["ndcg"] for row in rows]
+        axes.plot(spent, gained, "o-", color=colour, label=f"{window} tokens of a passage", markersize=4, linewidth=1.2)
+        for row in rows:
+            at = (row["milliseconds"], row["ndcg"])
+            axes.annotate(str(row["depth"]), at, (3, -9), textcoords="offset points", fontsize=7, color=colour)
+    axes.set_xlabel(f"median ms of reading ({found['machine']})")
+    axes.set_ylabel("nDCG@10, mean over the sets (dev)")
+    axes.set_title("Passages read (figures beside the dots) and how much of each", fontsize=10)
+    axes.grid(alpha=0.25)
+    axes.legend(loc="lower right", frameon=False)
+    write(figure, file)
+
+
+def confidence(found: dict[str, Any], file: Path) -> None:
+    """Draw for each set how true the confidence is, and what answering only the surest questions would risk."""
+    figure, both = pyplot.subplots(1, 2, figsize=(9, 4.4))
+    reliable, risky = both
+    reliable.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
+    for colour, (name, one) in zip(COLOURS, found.items(), strict=False):
+        bins = one["calibration"]["bins"]
+        told, true = [each["confidence"] for each in bins], [each["answerable"] for each in bins]
+        reliable.plot(told, true, "o-", color=colour, markersize=4, linewidth=0.8, label=f"{name} ({one['n']})")
+        risky.plot(*zip(*one["calibration"]["risk_coverage"], strict=True), color=colour, linewidth=1.2)
+    reliable.set(xlabel="confidence, mean of a tenth of the questions", ylabel="of these, answerable")
+    risky.set(xlabel="coverage: questions answered, surest first", ylabel="risk: of these, unanswerable", ylim=(0, 1))
+    reliable.set_title("Reliability", fontsize=10)
+    risky.set_title("Risk and coverage", fontsize=10)
+    for axes in both:
+        axes.grid(alpha=0.25)
+    figure.legend(loc="lower center", ncols=len(found), frameon=False)
+    figure.tight_layout(rect=(0, 0.07, 1, 1))
+    write(figure, file)
+
+
+def write(figure: Any, file: Path) -> None:
+    """Write a drawing on white, the same bytes for the same figures."""
+    figure.savefig(file, facecolor="white", metadata={"Date": None})
+    print(f"written: {file}")
+
+
+if __name__ == "__main__":
+    main()
