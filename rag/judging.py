@@ -61,13 +61,14 @@ class Evidence:
     span: float  # the greatest worth of an answer
     dense: float  # the greatest cosine similarity
     counted: float  # 1 where what a "how many" counts is there, or nothing is counted, else 0
+    words: float  # how far the question's words in the passages are above what is an answer without a reader
 
     def row(self) -> list[float]:
         """Return the numbers in order, large ones bent so that one cannot outweigh all others."""
-        return [math.tanh(self.relevance / 4) * 4, math.tanh(self.span / 8) * 4, self.dense, self.counted]
+        return [math.tanh(self.relevance / 4) * 4, math.tanh(self.span / 8) * 4, self.dense, self.counted, self.words]
 
 
-WEIGHTS = (0.329, 0.2093, 5.0873, 0.7301)
+WEIGHTS = (0.329, 0.2093, 5.0873, 0.7301, 0.0)
 BIAS = -3.7058
 SPAN_RELEVANCE = 1.0  # what a point of a passage's logit counts for its words
 LEAST_WORTH = 0.0  # of an answer in words; below it only passages are shown

@@ -87,6 +87,7 @@ def weighed(measured: evidence.Signals, ranked: Sequence[Ranked], likely: Sequen
         span=likely[0].worth if likely else judging.logit(0.0),
         dense=measured.dense,
         counted=float(measured.counted),
+        words=evidence.by_words(measured),
     )
 
 

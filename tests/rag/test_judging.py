@@ -95,8 +95,8 @@ def test_candidates_come_from_all_passages(passages: list[Ranked]) -> None:
 
 def test_confidence_rises_with_relevance_and_stays_a_probability() -> None:
     """No evidence takes it out of 0 to 1, and a more relevant first passage never lowers it."""
-    least = Evidence(-99.0, -99.0, -1.0, 0.0)
-    most = Evidence(99.0, 99.0, 1.0, 1.0)
+    least = Evidence(-99.0, -99.0, -1.0, 0.0, -12.0)
+    most = Evidence(99.0, 99.0, 1.0, 1.0, 4.0)
     assert 0 <= judging.confidence(least) < judging.THRESHOLD < judging.confidence(most) <= 1
     steps = [judging.confidence(replace(least, relevance=value)) for value in (-9.0, -2.0, 0.0, 2.0, 9.0)]
     assert steps == sorted(steps)
