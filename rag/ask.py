@@ -191,8 +191,7 @@ def _read(
     budget = question.budget_ms
     left = None if budget is None else budget / 1000 - (began - started) - _RESERVE
     readings = reader.read(query, first, left)
-    # A completed question is read with the one before it, and the reader orders worse by that than the first stage.
-    ranked = judging.ordered(passages, readings, keep=found.standalone_query is not None)
+    ranked = judging.ordered(passages, readings)
     took = (time.perf_counter() - began) * 1000
     return _Read(ranked, (BUDGET,) if len(readings) < len(first) else (), took)
 

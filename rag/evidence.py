@@ -171,19 +171,14 @@ def kind_of(text: str) -> Literal["date", "number", "name"] | None:
 
 
 def enough(measured: Signals) -> bool:
-    """Say whether the passages are shown as an answer where nothing was read."""
-    return by_words(measured) >= 0
+    """Say whether the passages are shown as an answer, by a weighted sum against a threshold.
 
-
-def by_words(measured: Signals) -> float:
-    """Return how far the passages are above (or below) what is shown as an answer where nothing was read.
-
-    The weights of the sum and its threshold were fitted on the `dev` half of seeds/questions.jsonl. A long question
-    never finds all of its words, so each missing one is forgiven a part of what it costs in coverage; all of them
-    together at most eight tenths, or a long question would be answered for its length alone.
+    Its weights and its threshold were fitted on the `dev` half of seeds/questions.jsonl. A long question never finds
+    all of its words, so each missing one is forgiven a part of what it costs in coverage; all of them together at
+    most eight tenths, or a long question would be answered for its length alone.
     """
     forgiven = min(0.57 * len(measured.missing), 4.0 * (1 - measured.coverage))
-    return 4.0 * measured.dense + 5.0 * measured.coverage + forgiven + 1.6 * measured.counted - _THRESHOLD
+    return 4.0 * measured.dense + 5.0 * measured.coverage + forgiven + 1.6 * measured.counted >= _THRESHOLD
 
 
 def explain(measured: Signals, documents: int) -> str:

@@ -17,11 +17,12 @@ ANSWERS = 4  # the first and at most three others
 MARKED = 0.1  # the least probability of relevance of a passage in which words are marked as an answer
 OTHER = 0.5  # and of one whose words are given beside the first answer
 RIVALS = 3  # values of other documents that are held against the first, at most
-RIVAL = {"number": (0.25, 0.65, 4.0), "date": (0.25, 0.65, 4.0), "name": (0.45, 0.7, 6.0)}
+SURE = 3.5  # the least worth of a first answer that others are held against
+RIVAL = {"number": (0.1, 0.57, -8.0), "date": (0.1, 0.57, -8.0), "name": (0.43, 0.7, 3.5)}
 """By kind, what a value needs to be held against another document's: the least probability that its passage is
 relevant, the least share of the question's words in it, of what the first answer's passage holds, and its least worth.
-Chosen, as CONTRADICTED is, on the `dev` half of the seeds and on squad2's questions that were not trained on."""
-CONTRADICTED = 0.5  # the least probability that such a passage contradicts the sentence of the first answer
+Chosen, as SURE and SPOKEN are, on the `dev` half of the seeds and on squad2's questions that were not trained on."""
+SPOKEN = 0.38  # the least probability that such a passage speaks of what the sentence of the first answer says
 _WORD = re.compile(r"\w+")
 
 
@@ -83,11 +84,10 @@ def judge(
 def weighed(measured: evidence.Signals, ranked: Sequence[Ranked], likely: Sequence[Candidate]) -> judging.Evidence:
     """Return what speaks for an answer: `ranked` are the passages, best first, `likely` the words that may answer."""
     return judging.Evidence(
-        relevance=max(judging.logit(one.score) for one in ranked if one.reading),
+        relevance=max(one.reading.relevance for one in ranked if one.reading),
         span=likely[0].worth if likely else judging.logit(0.0),
         dense=measured.dense,
         counted=float(measured.counted),
-        words=evidence.by_words(measured),
     )
 
 
@@ -125,7 +125,7 @@ def _answers(likely: Sequence[Candidate], collection: str) -> list[ShortAnswer]:
 
 def _disputed(likely: Sequence[Candidate], words: evidence.Words) -> Dispute | None:
     """Return what other documents give instead of the best answer, where it is of the same kind."""
-    if not likely or likely[0].worth < judging.LEAST_WORTH or (kind := evidence.kind_of(likely[0].text)) is None:
+    if not likely or likely[0].worth < SURE or (kind := evidence.kind_of(likely[0].text)) is None:
         return None
     first = likely[0]
     least, share, worth = RIVAL[kind]
@@ -142,11 +142,15 @@ def _disputed(likely: Sequence[Candidate], words: evidence.Words) -> Dispute | N
 
 
 def settled(dispute: Dispute, readings: Sequence[Reading], collection: str) -> list[Conflict]:
-    """Return the disagreement that is left when the statement was read against the others' passages, in their order."""
+    """Return the disagreement that is left when the statement was read against the others' passages, in their order.
+
+    A passage with another number is often taken to support the sentence, so that only names ask for more than that it
+    is spoken of.
+    """
     values = [dispute.first]
     for one, reading in zip(dispute.others, readings, strict=True):
         supported, contradicted, _ = reading.verdict
-        told = contradicted >= CONTRADICTED and contradicted > supported
+        told = supported + contradicted >= SPOKEN and (dispute.kind != "name" or contradicted > supported)
         if told and all(differ(dispute.kind, one.text, other.text, dispute.query) for other in values):
             values.append(one)
     return [Conflict(dispute.kind, [_short(one, collection) for one in values])] if len(values) > 1 else []

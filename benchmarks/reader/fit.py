@@ -48,8 +48,7 @@ from rag.verdict import weighed
 LEARNED = {Path(one.folder).name for one in SOURCES}  # sets of which a part was learned from
 CLAIMS = ("vitaminc", "wice")  # whose labels are of verdicts
 TRIED = (0.0, 3.0, 6.0, 10.0, 14.0, 20.0, 30.0, 60.0)  # points of the logit for the first stage
-FLOORS = (-20.0, -4.0, -2.0, 0.0)  # the relevance below which the reader tells no order
-SPARED = 0.005  # what any set may lose without counting against a blend
+NEAR_BEST = 0.001  # of the prices whose mean is so near the best one's, the dearest is taken: it moves the least
 DECLINED = 0.08  # the share of answerable questions that may be declined
 MOST, SHARE = "squad2", 6.0  # counts so many times: only there is a passage asked what it answers and what it does not
 TAKEN = 0.6  # what questions count whose article was taken away: they are easy
@@ -184,15 +183,14 @@ def read(place: Place, one: DatasetQuestion, condition: Json, answerable: bool |
 def fitted_blend(asked: Sequence[Asked]) -> judging.Blend:
     """Return the blend with the best mean over sets, and say what each does to every set, and to follow-ups apart."""
     able = [one for one in asked if any(one.relevant)]
-    tried = [judging.Blend(fused, floor=floor) for floor in FLOORS for fused in TRIED]
+    tried = [judging.Blend(fused) for fused in TRIED]
     names = sorted({one.name for one in able})
-    before, after = tables(able, names, tried)
+    after = tables(able, names, tried)
     say("follow-ups, as they were completed")
     follow = [one for one in able if one.follows]
     tables(follow, sorted({one.name for one in follow}), tried)
-    lost = {blend: min(a - b for a, b in zip(values, before, strict=True)) for blend, values in after.items()}
-    means = {blend: mean(values) + 2 * min(0.0, lost[blend] + SPARED) for blend, values in after.items()}
-    best = max(tried, key=means.__getitem__)
+    means = {blend: mean(values) for blend, values in after.items()}
+    best = max((one for one in tried if means[one] >= max(means.values()) - NEAR_BEST), key=lambda one: one.fused)
     x = np.array([score for one in able for score in one.scores(best)])
     y = np.array([float(yes) for one in able for yes in one.relevant])
     count = {name: sum(len(one.passages) for one in able if one.name == name) for name in names}
@@ -203,18 +201,18 @@ def fitted_blend(asked: Sequence[Asked]) -> judging.Blend:
 
 def tables(
     able: Sequence[Asked], names: Sequence[str], tried: Sequence[judging.Blend]
-) -> tuple[list[float], dict[judging.Blend, list[float]]]:
-    """Print and return nDCG@10 by set, of the first stage's order and of every blend's."""
+) -> dict[judging.Blend, list[float]]:
+    """Return nDCG@10 by set of every blend's order; print them and the first stage's."""
 
     def by_set(scores: Callable[[Asked], Sequence[float]]) -> list[float]:
         return [mean([ndcg(one, scores(one)) for one in able if one.name == name]) for name in names]
 
     before = by_set(lambda one: [passage.fused for passage in one.passages])
     after = {blend: by_set(lambda one, blend=blend: one.scores(blend)) for blend in tried}  # type: ignore[misc]
-    named = {"first stage": before, **{f"{one.fused:g} {one.floor:g}": values for one, values in after.items()}}
+    named = {"first stage": before, **{f"{one.fused:g}": values for one, values in after.items()}}
     rows = [[name, *(f"{one:.3f}" for one in values), f"{mean(values):.4f}"] for name, values in named.items()]
-    table(["price floor", *names, "mean"], rows)
-    return before, after
+    table(["price", *names, "mean"], rows)
+    return after
 
 
 def ndcg(one: Asked, scores: Sequence[float]) -> float:

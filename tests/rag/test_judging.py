@@ -42,15 +42,6 @@ def test_what_was_read_is_ordered_by_it(passages: list[Ranked]) -> None:
     assert [one.reading is not None for one in found] == [True, True, True, False, False]
 
 
-def test_the_order_can_be_kept(passages: list[Ranked]) -> None:
-    """The scores are the same then, and still fall."""
-    readings = [said(-5.0), said(-5.0), said(4.0)]
-    kept, free = (judging.ordered(passages, readings, keep=keep) for keep in (True, False))
-    assert documents(kept) == documents(passages)
-    assert [one.score for one in kept] == [one.score for one in free]
-    assert [one.reading for one in kept[:3]] == readings
-
-
 def test_nothing_read_changes_nothing(passages: list[Ranked]) -> None:
     """Without a reading the passages are as they were."""
     assert judging.ordered(passages, []) == passages
@@ -74,15 +65,6 @@ def test_a_score_is_a_probability_that_rises() -> None:
         assert judging.probability(relevance + 1, fused) >= score <= judging.probability(relevance, fused + 0.1)
 
 
-def test_below_the_floor_the_reader_tells_no_order(passages: list[Ranked]) -> None:
-    """Passages that all seem beside the question stay as the first stage had them; one that answers rises."""
-    readings = [said(-9.0), said(-8.0), said(-5.0), said(-7.0), said(-4.5)]
-    assert documents(judging.ordered(passages, readings, Blend(1.0, 1.0, 0.0))) == ["d4", "d2", "d3", "d1", "d0"]
-    bent = Blend(1.0, 1.0, 0.0, floor=0.0)
-    assert documents(judging.ordered(passages, readings, bent)) == ["d0", "d1", "d2", "d3", "d4"]
-    assert documents(judging.ordered(passages, [*readings[:4], said(3.0)], bent)) == ["d4", "d0", "d1", "d2", "d3"]
-
-
 def test_candidates_come_from_all_passages(passages: list[Ranked]) -> None:
     """The best words of all; those of a passage that is no answer count less."""
     sure, vague = said(9.0, ScoredSpan(0, 4, 2.0), ScoredSpan(5, 6, 1.0)), said(-9.0, ScoredSpan(0, 4, 2.5))
@@ -95,8 +77,8 @@ def test_candidates_come_from_all_passages(passages: list[Ranked]) -> None:
 
 def test_confidence_rises_with_relevance_and_stays_a_probability() -> None:
     """No evidence takes it out of 0 to 1, and a more relevant first passage never lowers it."""
-    least = Evidence(-99.0, -99.0, -1.0, 0.0, -12.0)
-    most = Evidence(99.0, 99.0, 1.0, 1.0, 4.0)
+    least = Evidence(-99.0, -99.0, -1.0, 0.0)
+    most = Evidence(99.0, 99.0, 1.0, 1.0)
     assert 0 <= judging.confidence(least) < judging.THRESHOLD < judging.confidence(most) <= 1
     steps = [judging.confidence(replace(least, relevance=value)) for value in (-9.0, -2.0, 0.0, 2.0, 9.0)]
     assert steps == sorted(steps)

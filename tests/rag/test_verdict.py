@@ -75,15 +75,15 @@ def test_the_same_value_twice_is_no_disagreement(shelf: Any) -> None:
 
 
 class Unsure(WordReader):
-    """A reader that finds nothing contradicted."""
+    """A reader to which no passage speaks of a claim."""
 
     def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
         """Compare the words, and say nothing of claims."""
-        return [replace(one, verdict=(0.0, 0.4, 0.6)) for one in super().read(question, passages, seconds)]
+        return [replace(one, verdict=(0.1, 0.1, 0.8)) for one in super().read(question, passages, seconds)]
 
 
 def test_other_values_alone_are_no_disagreement(two: Any) -> None:
-    """The other document must contradict the sentence of the first answer, not only hold another value."""
+    """The other document must speak of what the first answer's sentence says, not only hold another value."""
     answer = answered(two, QUESTION, reader=Unsure())
     assert [one.text for one in answer.alternatives]
     assert answer.conflicts == []
