@@ -146,7 +146,8 @@ def test_short_time_reads_less_and_says_so(two: Any) -> None:
 def test_examples_are_answered_by_the_reader_too(shelf: Any) -> None:
     """What is offered is what this reader lets through, which the words alone may not tell."""
     names = ["The Vistula bridge", "Beekeeping in July", "Copper prices"]
-    shelf.put([shelf.document(f"d{n}", f"{name}. That is told here.", title=name) for n, name in enumerate(names)])
+    more = "That is told here, and a good deal of other matters too, so that the words alone do not carry it."
+    shelf.put([shelf.document(f"d{n}", f"{name}. {more}", title=name) for n, name in enumerate(names)])
     offered = examples(shelf.collection, shelf.encoder, reader=WordReader())
     assert len(offered) == 3
     assert all(answered(shelf, one).answerable for one in offered)
