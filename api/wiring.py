@@ -40,7 +40,11 @@ class Pincite:
 def _config_digest(fingerprint: str, runtime: str, reader: tuple[str, str] | None) -> str:
     deciding: list[Any] = [fingerprint, runtime, asdict(Ranking()), asdict(Packing())]
     if reader is not None:
-        constants = (judging.DEPTH, judging.THRESHOLD, judging.WEIGHTS, judging.BIAS, pairs.WINDOW, verdict.RIVAL)
+        constants = [
+            *(judging.DEPTH, judging.THRESHOLD, judging.WEIGHTS, judging.BIAS, judging.SPAN_RELEVANCE),
+            *(pairs.QUESTION, pairs.HEADER, pairs.WINDOW),
+            *(verdict.RIVAL, verdict.RIVALS, verdict.SURE, verdict.SPOKEN),
+        ]
         deciding += [reader, asdict(judging.Blend()), asdict(Rule()), constants]
     return "sha256:" + hashlib.sha256(json.dumps(deciding).encode()).hexdigest()
 

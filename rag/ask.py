@@ -21,7 +21,7 @@ from rag.splitting import sentences
 from rag.types import Answer, AnswerPassage, Conflict, Question, Ranked, Span
 from rag.verdict import Dispute, judge, settled
 
-BUDGET = "reader_budget"  # in `degraded`: fewer passages were read than would have been with more time
+BUDGET = "reader_budget"  # in `degraded`: less was read than would have been with more time
 _RESERVE = 0.01  # seconds that are kept for what comes after reading
 
 CitationStatus = Literal["exact", "document_changed", "document_gone", "text_differs"]
@@ -73,7 +73,9 @@ def ask(
     read = _read(question, found, first, reader, started)
     ranked = assembly.collapse(read.passages, most)
     judged = judge(question, found, words, ranked, collection.name, read=reader is not None and question.read)
-    conflicts = _conflicts(judged.dispute, None if read.degraded else reader, collection.name)
+    settling = time.perf_counter()
+    conflicts, cut = _conflicts(question, judged.dispute, reader, started, collection.name)
+    reading = read.milliseconds + (time.perf_counter() - settling) * 1000
     shown = _cited(assembly.group(ranked, question.top_k), found, words, collection, judged.marked)
     yield Answer(
         query=question.query,
@@ -83,8 +85,8 @@ def ask(
         passages=shown if judged.reason is None else [],
         nearest=[] if judged.reason is None else shown,
         token=found.found.token,
-        degraded=(*found.found.degraded, *used.degraded, *read.degraded),
-        timing_ms={**found.timing_ms, "read": read.milliseconds, "total": (time.perf_counter() - started) * 1000},
+        degraded=(*found.found.degraded, *used.degraded, *(read.degraded or cut)),
+        timing_ms={**found.timing_ms, "read": reading, "total": (time.perf_counter() - started) * 1000},
         confidence=judged.confidence,
         threshold=judged.threshold,
         answer=next(iter(judged.answers), None),
@@ -188,20 +190,28 @@ def _read(
     began = time.perf_counter()
     query = found.standalone_query or question.query
     first = [one.stored for one in passages[: judging.DEPTH]]
-    budget = question.budget_ms
-    left = None if budget is None else budget / 1000 - (began - started) - _RESERVE
-    readings = reader.read(query, first, left)
+    readings = reader.read(query, first, _left(question, started))
     ranked = judging.ordered(passages, readings)
     took = (time.perf_counter() - began) * 1000
     return _Read(ranked, (BUDGET,) if len(readings) < len(first) else (), took)
 
 
-def _conflicts(dispute: Dispute | None, reader: Reader | None, collection: str) -> list[Conflict]:
-    """Read what the first answer's sentence says against the documents that seem to differ, and tell which do."""
+def _conflicts(
+    question: Question, dispute: Dispute | None, reader: Reader | None, started: float, collection: str
+) -> tuple[list[Conflict], tuple[str, ...]]:
+    """Read the first answer's sentence against the documents that seem to differ; return which do, and what was cut."""
     if dispute is None or reader is None:
-        return []
-    readings = reader.read(dispute.statement, [one.passage.stored for one in dispute.others])
-    return settled(dispute, readings, collection)
+        return [], ()
+    left, others = _left(question, started), [one.passage.stored for one in dispute.others]
+    readings = reader.read(dispute.statement, others, left) if left is None or left > 0 else []
+    return settled(dispute, readings, collection), (BUDGET,) if len(readings) < len(others) else ()
+
+
+def _left(question: Question, started: float) -> float | None:
+    """Return the seconds that are left for reading, None where they are not counted."""
+    if question.budget_ms is None:
+        return None
+    return question.budget_ms / 1000 - (time.perf_counter() - started) - _RESERVE
 
 
 def _cited(

@@ -130,25 +130,28 @@ def _disputed(likely: Sequence[Candidate], words: evidence.Words) -> Dispute | N
     first = likely[0]
     least, share, worth = RIVAL[kind]
     held = share * _coverage(first, words)
-    others, documents = [], {first.passage.stored.ref.document_id}
+    others: list[Candidate] = []
+    documents = {first.passage.stored.ref.document_id}
     for one in likely[1:]:
+        if len(others) == RIVALS:
+            break
         rival = one.passage.score >= least and one.worth >= worth
         new = one.passage.stored.ref.document_id not in documents
         if rival and new and evidence.kind_of(one.text) == kind and _coverage(one, words) >= held:
             documents.add(one.passage.stored.ref.document_id)
             if differ(kind, first.text, one.text, words.query):
                 others.append(one)
-    return Dispute(kind, words.query, _sentence(first), first, others[:RIVALS]) if others else None
+    return Dispute(kind, words.query, _sentence(first), first, others) if others else None
 
 
 def settled(dispute: Dispute, readings: Sequence[Reading], collection: str) -> list[Conflict]:
-    """Return the disagreement that is left when the statement was read against the others' passages, in their order.
+    """Return the disagreement that is left when the statement was read against the others' passages.
 
-    A passage with another number is often taken to support the sentence, so that only names ask for more than that it
-    is spoken of.
+    `readings` are those of the first of them, in their order; what was not read is not told of. A passage with another
+    number is often taken to support the sentence, so that only names ask for more than that it is spoken of.
     """
     values = [dispute.first]
-    for one, reading in zip(dispute.others, readings, strict=True):
+    for one, reading in zip(dispute.others, readings, strict=False):
         supported, contradicted, _ = reading.verdict
         told = supported + contradicted >= SPOKEN and (dispute.kind != "name" or contradicted > supported)
         if told and all(differ(dispute.kind, one.text, other.text, dispute.query) for other in values):

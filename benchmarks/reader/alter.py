@@ -32,8 +32,8 @@ _WORD = re.compile(r"[a-z]+")
 def altered(question: str, passage: str, others: Sequence[str], chance: random.Random) -> str | None:
     """Return the question with a name, a number or a word changed, None where there is nothing to change.
 
-    A name or number is taken from `others`, passages about something near, and occurs neither in the question nor in
-    the passage; only one that the passage holds is changed, since one that it lacks decides nothing.
+    A name is taken from `others`, passages about something near, and a number is one near it; neither occurs in the
+    passage. Only what the passage holds is changed, since what it lacks decides nothing.
     """
     changes = [
         question[: found.start()] + put + question[found.end() :]

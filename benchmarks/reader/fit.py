@@ -80,24 +80,15 @@ class Asked:
 
 def main() -> None:
     """Collect, fit, and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", type=Path, help="the folder of evaluation sets")
-    parser.add_argument("seeds", type=Path)
-    parser.add_argument("--names", nargs="*", help="of sets; all without it")
-    parser.add_argument("--work", type=Path, required=True, help="the folder that keeps ingested documents")
-    parser.add_argument("--questions", type=int, default=150)
+    parser = asking(__doc__)
     parser.add_argument("--blend", type=Path, help="--json of an earlier run, whose blend is kept")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     cache = load_settings({}).cache
-    encoder, reader = load_encoder(None, cache), load_reader(cache)
-    asked: list[Asked] = []
-    for folder in [*sorted(options.sets.iterdir()), options.seeds]:
-        if folder.is_dir() and (not options.names or folder.name in options.names):
-            dataset = read_dataset(folder)
-            with cached_collection(dataset, options.work / "ours", encoder) as collection:
-                asked += collect(dataset, collection, encoder, reader, options.questions)
-            say(f"{dataset.name}: {sum(one.name == dataset.name for one in asked)} questions")
+    reader, asked = load_reader(cache), []
+    for place in places(options, load_encoder(None, cache)):
+        found = list(collect(place, reader, options.questions))
+        say(f"{place.dataset.name}: {len(found)} questions")
+        asked += found
     kept = json.loads(options.blend.read_text(encoding="utf-8"))["blend"] if options.blend else None
     blend = judging.Blend(**kept) if kept else fitted_blend(asked)
     result = {"blend": asdict(blend), **fitted_confidence([rescored(one, blend) for one in asked])}
@@ -105,25 +96,49 @@ def main() -> None:
     finish(result, [], options.json)
 
 
-def collect(
-    dataset: Dataset,
-    collection: Collection,
-    encoder: Encoder,
-    reader: Reader | None,
-    most: int,
-    depth: int = judging.DEPTH,
-) -> Iterator[Asked]:
+def asking(doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser of what a run over questions of the `dev` halves is told."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", type=Path, help="the folder of evaluation sets")
+    parser.add_argument("seeds", type=Path)
+    parser.add_argument("--names", nargs="*", help="of sets; all without it")
+    parser.add_argument("--work", type=Path, required=True, help="the folder that keeps ingested documents")
+    parser.add_argument("--questions", type=int, default=150, help="drawn of each set and kind")
+    parser.add_argument("--json", type=Path)
+    return parser
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where questions are asked."""
+
+    dataset: Dataset
+    collection: Collection
+    encoder: Encoder
+
+
+def places(options: argparse.Namespace, encoder: Encoder) -> Iterator[Place]:
+    """Yield the chosen sets by turns, each with its documents ingested."""
+    for folder in [*sorted(options.sets.iterdir()), options.seeds]:
+        if folder.is_dir() and (not options.names or folder.name in options.names):
+            dataset = read_dataset(folder)
+            with cached_collection(dataset, options.work / "ours", encoder) as collection:
+                yield Place(dataset, collection, encoder)
+
+
+def collect(place: Place, reader: Reader | None, most: int, depth: int = judging.DEPTH) -> Iterator[Asked]:
     """Ask the drawn questions of a set, those with a relevant document and those without; unread without `reader`."""
-    place = Place(dataset, collection, encoder, reader, depth)
+    dataset = place.dataset
     chance = random.Random(f"fit {dataset.name}")
     kept = [one for one in dataset.questions if one.split == "dev" and not (dataset.name in LEARNED and taught(one))]
     judged = {one.id for one in kept if any(grade > 0 for grade in dataset.judgements.get(one.id, {}).values())}
     for of in ([one for one in kept if one.id in judged], [one for one in kept if one.id not in judged]):
         for one in chance.sample(of, min(most, len(of))):
-            yield read(place, one, one.filter, one.answerable)
+            found = first(place, one, one.filter, one.answerable, depth)
+            yield read(found, reader)
             if dataset.name == "squad2" and one.id in judged:
                 taken = {"field": "document_id", "nin": article(dataset, one)}
-                yield replace(read(place, one, taken, False), taken=True)
+                yield replace(read(first(place, one, taken, False, depth), reader), taken=True)
 
 
 def article(dataset: Dataset, one: DatasetQuestion) -> list[str]:
@@ -132,28 +147,23 @@ def article(dataset: Dataset, one: DatasetQuestion) -> list[str]:
     return sorted(name for name in dataset.ids if name.rsplit("-", 1)[0] == stem)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where questions are asked, and how deep they are read."""
-
-    dataset: Dataset
-    collection: Collection
-    encoder: Encoder
-    reader: Reader | None
-    depth: int
+def read(found: Asked, reader: Reader | None) -> Asked:
+    """Return the question with its passages read."""
+    if reader is None:
+        return found
+    readings = reader.read(found.query, [passage.stored for passage in found.passages])
+    passages = [replace(passage, reading=said) for passage, said in zip(found.passages, readings, strict=True)]
+    return replace(found, passages=passages)
 
 
-def read(place: Place, one: DatasetQuestion, condition: Json, answerable: bool | None) -> Asked:
-    """Find and read the passages of one question."""
+def first(place: Place, one: DatasetQuestion, condition: Json, answerable: bool | None, depth: int) -> Asked:
+    """Find the first passages of one question."""
     dataset = place.dataset
     question = Question(one.text, history=one.history, filter=condition)
-    found = retrieve(question, place.collection, place.encoder, Ranking(), place.depth)
+    found = retrieve(question, place.collection, place.encoder, Ranking(), depth)
     query = found.standalone_query or question.query
     words = evidence.weigh(query, question.query, found.found.frequencies, found.found.total)
-    passages = list(islice(found.passages, place.depth))
-    if place.reader:
-        readings = place.reader.read(query, [passage.stored for passage in passages])
-        passages = [replace(passage, reading=said) for passage, said in zip(passages, readings, strict=True)]
+    passages = list(islice(found.passages, depth))
     grades = dataset.judgements.get(one.id, {})
     spans = [span for span in one.spans if dataset.name in LONG]
 

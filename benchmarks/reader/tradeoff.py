@@ -9,7 +9,6 @@ What it costs is the median time of reading the tokens of a question at the spee
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,14 +19,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from fit import Asked, collect, mean, ndcg
+from fit import Asked, asking, collect, mean, ndcg, places
 from reporting import finish, machine, say, table
 
 from api.settings import load_settings
 from rag import judging
 from rag.encoding import load_encoder
-from rag.evaluation.cache import cached_collection
-from rag.evaluation.datasets import read_dataset
 from rag.reading import Reader, load_reader
 from rag.types import Ranked, Reading
 
@@ -47,26 +44,15 @@ class Read:
 
 def main() -> None:
     """Read, and print nDCG@10 and milliseconds by window and depth."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", type=Path, help="the folder of evaluation sets")
-    parser.add_argument("seeds", type=Path)
-    parser.add_argument("--names", nargs="*", help="of sets; all without it")
-    parser.add_argument("--work", type=Path, required=True, help="the folder that keeps ingested documents")
-    parser.add_argument("--questions", type=int, default=60)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = asking(__doc__).parse_args()
     cache = load_settings({}).cache
-    encoder = load_encoder(None, cache)
     readers = {window: load_reader(cache, window) for window in WINDOWS}
     by_set: dict[str, list[Read]] = {}
-    for folder in [*sorted(options.sets.iterdir()), options.seeds]:
-        if folder.is_dir() and (not options.names or folder.name in options.names):
-            dataset = read_dataset(folder)
-            with cached_collection(dataset, options.work / "ours", encoder) as collection:
-                found = collect(dataset, collection, encoder, None, options.questions, max(DEPTHS))
-                able = [one for one in found if any(one.relevant) and not one.taken]
-                by_set[dataset.name] = [read(one, readers, at < TIMED) for at, one in enumerate(able)]
-            say(f"{dataset.name}: {len(by_set[dataset.name])} questions")
+    for place in places(options, load_encoder(None, cache)):
+        found = collect(place, None, options.questions, max(DEPTHS))
+        able = [one for one in found if any(one.relevant) and not one.taken]
+        by_set[place.dataset.name] = [read(one, readers, at < TIMED) for at, one in enumerate(able)]
+        say(f"{place.dataset.name}: {len(able)} questions")
     finish(result(by_set), [], options.json)
 
 

@@ -105,7 +105,7 @@ class Training:
         self.running = self.network
         if torch.cpu._is_avx512_bf16_supported():
             self.running = copy.deepcopy(self.network).to(torch.bfloat16)
-        self.learning, self.run = (
+        self.learning, self.ran = (
             [one for one in network.parameters() if one.requires_grad] for network in (self.network, self.running)
         )
         self.optimizer = torch.optim.AdamW(self.learning, lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
@@ -175,7 +175,7 @@ class Training:
         self.running.zero_grad(set_to_none=True)
         losses = self.losses(batch)
         sum(losses.values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
-        for kept, ran in zip(self.learning, self.run, strict=True):
+        for kept, ran in zip(self.learning, self.ran, strict=True):
             kept.grad = None if ran.grad is None else ran.grad.float()
         torch.nn.utils.clip_grad_norm_(self.learning, 1.0)
         self.optimizer.step()
@@ -185,7 +185,7 @@ class Training:
     def refresh(self) -> None:
         """Let the network that runs be the one that learned."""
         with torch.no_grad():
-            for kept, ran in zip(self.learning, self.run, strict=True):
+            for kept, ran in zip(self.learning, self.ran, strict=True):
                 ran.copy_(kept)
 
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api import wiring
-from rag import judging
+from rag import judging, verdict
 from rag.reading import WordReader
 
 QUESTION = "When was the 2+2 intersessional dialogue of India and the United States held?"
@@ -127,13 +128,16 @@ def test_info_names_the_reader(client: TestClient, reading: TestClient) -> None:
     assert client.get("/v1/info").json()["reader"] is None
 
 
-def test_the_config_tells_of_another_threshold(
-    reading: TestClient, client: TestClient, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("room", "constant"), [(judging, "THRESHOLD"), (judging, "SPAN_RELEVANCE"), (verdict, "SPOKEN")]
+)
+def test_the_config_tells_of_another_constant(
+    reading: TestClient, client: TestClient, monkeypatch: pytest.MonkeyPatch, room: ModuleType, constant: str
 ) -> None:
     """What decides an answer with a reader changes the digest, and nothing of it changes the one without."""
     both = (reading, client)
     before = [ask(one)["snapshot"]["config"] for one in both]
-    monkeypatch.setattr(judging, "THRESHOLD", 0.9)
+    monkeypatch.setattr(room, constant, 0.9)
     wiring._config_digest.cache_clear()
     after = [ask(one)["snapshot"]["config"] for one in both]
     wiring._config_digest.cache_clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -141,6 +142,22 @@ def test_short_time_reads_less_and_says_so(two: Any) -> None:
     assert patient.degraded == ()
     assert sum(one.reader is not None for one in hurried.passages) == 1
     assert sum(one.reader is not None for one in patient.passages) > 1
+
+
+class Slow(WordReader):
+    """A reader that takes longer than it was given."""
+
+    def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
+        """Compare the words, after a while."""
+        time.sleep(seconds or 0)
+        return super().read(question, passages, seconds)
+
+
+def test_without_time_no_disagreement_is_looked_for(two: Any) -> None:
+    """All passages were read, but not the sentence against them; `degraded` says that something was cut."""
+    answer = answered(two, QUESTION, reader=Slow(), budget_ms=200)
+    assert all(one.reader is not None for one in answer.passages)
+    assert (answer.conflicts, answer.degraded) == ([], (BUDGET,))
 
 
 def test_examples_are_answered_by_the_reader_too(shelf: Any) -> None:
