@@ -41,7 +41,8 @@ def _config_digest(fingerprint: str, runtime: str, reader: tuple[str, str] | Non
     deciding: list[Any] = [fingerprint, runtime, asdict(Ranking()), asdict(Packing())]
     if reader is not None:
         constants = [
-            *(judging.DEPTH, judging.THRESHOLD, judging.WEIGHTS, judging.BIAS, judging.SPAN_RELEVANCE),
+            *(judging.LEAST, judging.DEPTH, judging.REACH, judging.SPAN_RELEVANCE),
+            *(judging.THRESHOLD, judging.WEIGHTS, judging.BIAS),
             *(pairs.QUESTION, pairs.HEADER, pairs.WINDOW),
             *(verdict.RIVAL, verdict.RIVALS, verdict.SURE, verdict.SPOKEN),
         ]

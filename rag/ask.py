@@ -184,12 +184,12 @@ class _Read:
 def _read(
     question: Question, found: Retrieved, passages: Sequence[Ranked], reader: Reader | None, started: float
 ) -> _Read:
-    """Read the first passages and order all by that: fewer, at least one, where the question's time would not do."""
+    """Read the near passages and order all by that: fewer, at least one, where the question's time would not do."""
     if reader is None or not question.read or not passages:
         return _Read(passages)
     began = time.perf_counter()
     query = found.standalone_query or question.query
-    first = [one.stored for one in passages[: judging.DEPTH]]
+    first = [one.stored for one in judging.near(passages)]
     readings = reader.read(query, first, _left(question, started))
     ranked = judging.ordered(passages, readings)
     took = (time.perf_counter() - began) * 1000

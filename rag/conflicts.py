@@ -19,6 +19,7 @@ _NUMERALS = {
     "dozen": "12",
 }
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_SHARE = re.compile(r"%|\bper ?cent\b", re.IGNORECASE)
 _SIZE = re.compile(r"\d+(?:\.\d+)?")
 _WORD = re.compile(r"[^\W\d_]+")
 _SCALES = {"hundred", "thousand", "million", "billion", "trillion", "m", "bn", "k"}
@@ -31,8 +32,8 @@ _TITLES = frozenset(_COMMON.split())  # in many names, so that they tell none fr
 def differ(kind: Kind, first: str, second: str, question: str = "") -> bool:
     """Say whether two answers of a kind exclude each other, going by how they are written.
 
-    Numbers with different units or tenfold apart, dates of different precision, and names that share a word do not; a
-    word that the question has already is none of a name's own.
+    Numbers with different units, tenfold apart or of which one is a share, dates of different precision, and names that
+    share a word do not; a word that the question has already is none of a name's own.
     """
     if kind == "name":
         given = _TITLES | set(_WORD.findall(question.lower()))
@@ -44,6 +45,8 @@ def differ(kind: Kind, first: str, second: str, question: str = "") -> bool:
 def _numbers(first: str, second: str) -> bool:
     one, other = _values(first), _values(second)
     if not one or not other or one & other or _far(one, other):
+        return False
+    if bool(_SHARE.search(first)) != bool(_SHARE.search(second)):
         return False
     units, others = _units(first), _units(second)
     return not units or not others or bool(units & others)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
-QUESTION, HEADER, WINDOW = 96, 20, 160  # tokens, at most
+QUESTION, HEADER, WINDOW = 96, 20, 96  # tokens, at most
 _STEPS = 4  # places that a window may start at, in each window's length
 _CLS, _SEP = 101, 102
 _COMMONEST = 1_995  # BERT's vocabulary lists words from here on by falling frequency; before are signs and letters

@@ -27,6 +27,7 @@ SPANS = 3  # kept of a passage
 _LONGEST = 30  # tokens of an answer
 _LIKELY = 12  # starts and ends that are tried, each with each
 _BATCH = 640  # tokens with their padding that are read at once: small enough that every core gets as much to do
+_CLOSING = re.compile(r"[\"”»]?[)\]]")
 _EDGES = re.compile(r"^[\s,.;:!?\"“”„«»()\[\]–—-]+|[\s,.;:!?\"“”„«»()\[\]–—-]+$")
 
 
@@ -190,7 +191,7 @@ def best_spans(logits: Vectors, one: Pair, text: str) -> tuple[ScoredSpan, ...]:
 
 
 def _whole(text: str, start: int, end: int) -> tuple[int, int]:
-    """Widen to whole words, and leave out white space and punctuation at both ends."""
+    """Widen to whole words, leave out white space and punctuation at both ends, and close a bracket that is open."""
     while start > 0 and text[start - 1].isalnum() and text[start].isalnum():
         start -= 1
     while end < len(text) and text[end].isalnum() and text[end - 1].isalnum():
@@ -200,4 +201,7 @@ def _whole(text: str, start: int, end: int) -> tuple[int, int]:
     if not closing:
         return start, start
     begin = start + part.index(closing)
-    return begin, begin + len(closing)
+    end = begin + len(closing)
+    left_open = sum(closing.count(sign) for sign in "([") > sum(closing.count(sign) for sign in ")]")
+    closed = _CLOSING.match(text, end) if left_open else None
+    return begin, closed.end() if closed else end

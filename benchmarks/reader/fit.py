@@ -3,7 +3,8 @@
     python benchmarks/reader/fit.py ../shared/data/eval seeds --work FOLDER [--questions 150] [--json OUT]
 
 Asked are questions of the `dev` halves that the reader was not trained on (examples.py keeps a third of each set's
-sources back), of squad2 also with the article that answers taken away. What is printed last goes into rag/judging.py.
+sources back), with --taught the others too, of squad2 also with the article that answers taken away. What is printed
+last goes into rag/judging.py.
 The confidence is shown as it does on sources that it was not fitted to: sets by turns, articles by turns for squad2.
 """
 
@@ -86,7 +87,7 @@ def main() -> None:
     cache = load_settings({}).cache
     reader, asked = load_reader(cache), []
     for place in places(options, load_encoder(None, cache)):
-        found = list(collect(place, reader, options.questions))
+        found = list(collect(place, reader, options.questions, taught_too=options.taught))
         say(f"{place.dataset.name}: {len(found)} questions")
         asked += found
     kept = json.loads(options.blend.read_text(encoding="utf-8"))["blend"] if options.blend else None
@@ -104,6 +105,7 @@ def asking(doc: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--names", nargs="*", help="of sets; all without it")
     parser.add_argument("--work", type=Path, required=True, help="the folder that keeps ingested documents")
     parser.add_argument("--questions", type=int, default=150, help="drawn of each set and kind")
+    parser.add_argument("--taught", action="store_true", help="ask of what the reader learned from too")
     parser.add_argument("--json", type=Path)
     return parser
 
@@ -126,11 +128,17 @@ def places(options: argparse.Namespace, encoder: Encoder) -> Iterator[Place]:
                 yield Place(dataset, collection, encoder)
 
 
-def collect(place: Place, reader: Reader | None, most: int, depth: int = judging.DEPTH) -> Iterator[Asked]:
+def collect(
+    place: Place, reader: Reader | None, most: int, depth: int = judging.DEPTH, *, taught_too: bool = False
+) -> Iterator[Asked]:
     """Ask the drawn questions of a set, those with a relevant document and those without; unread without `reader`."""
     dataset = place.dataset
     chance = random.Random(f"fit {dataset.name}")
-    kept = [one for one in dataset.questions if one.split == "dev" and not (dataset.name in LEARNED and taught(one))]
+    kept = [
+        one
+        for one in dataset.questions
+        if one.split == "dev" and (taught_too or dataset.name not in LEARNED or not taught(one))
+    ]
     judged = {one.id for one in kept if any(grade > 0 for grade in dataset.judgements.get(one.id, {}).values())}
     for of in ([one for one in kept if one.id in judged], [one for one in kept if one.id not in judged]):
         for one in chance.sample(of, min(most, len(of))):
@@ -148,12 +156,17 @@ def article(dataset: Dataset, one: DatasetQuestion) -> list[str]:
 
 
 def read(found: Asked, reader: Reader | None) -> Asked:
-    """Return the question with its passages read."""
+    """Return the question with its near passages, read, and no others."""
     if reader is None:
         return found
-    readings = reader.read(found.query, [passage.stored for passage in found.passages])
-    passages = [replace(passage, reading=said) for passage, said in zip(found.passages, readings, strict=True)]
-    return replace(found, passages=passages)
+    near = judging.near(found.passages)
+    readings = reader.read(found.query, [passage.stored for passage in near])
+    return replace(
+        found,
+        passages=[replace(passage, reading=said) for passage, said in zip(near, readings, strict=True)],
+        relevant=found.relevant[: len(near)],
+        documents=found.documents[: len(near)],
+    )
 
 
 def first(place: Place, one: DatasetQuestion, condition: Json, answerable: bool | None, depth: int) -> Asked:
@@ -274,7 +287,7 @@ def fitted_confidence(asked: Sequence[Asked]) -> dict[str, Any]:
         np.quantile(np.concatenate([own[labels & np.array([o.name == n for o in known])] for n in both]), DECLINED)
     )
     exact = [one for one in known if one.right and one.name == MOST]
-    for pull in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0):
+    for pull in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0):
         f1 = mean([first_f1(one, pull) for one in exact])
         say(f"a point of a passage's logit counts {pull} for its words: token F1 {f1:.4f}")
     return {

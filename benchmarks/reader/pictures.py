@@ -34,18 +34,24 @@ def main() -> None:
 
 
 def tradeoff(found: dict[str, Any], file: Path) -> None:
-    """Draw nDCG@10 over the time of reading, a line for each window with its depths as dots."""
+    """Draw nDCG@10 over the time of reading: a line for each window by its depths, and one for those within reach."""
     figure, axes = pyplot.subplots(figsize=(7, 4.2))
-    for colour, window in zip(COLOURS, sorted({row["window"] for row in found["rows"]}), strict=False):
-        rows = [row for row in found["rows"] if row["window"] == window]
-        spent, gained = [row["milliseconds"] for row in rows], [row["ndcg"] for row in rows]
-        axes.plot(spent, gained, "o-", color=colour, label=f"{window} tokens of a passage", markersize=4, linewidth=1.2)
-        for row in rows:
-            at = (row["milliseconds"], row["ndcg"])
-            axes.annotate(str(row["depth"]), at, (3, -9), textcoords="offset points", fontsize=7, color=colour)
-    axes.set_xlabel(f"median ms of reading ({found['machine']})")
+    lines: dict[str, list[tuple[float, float, str]]] = {}
+    for row in found["rows"]:
+        name = f"{row['window']} tokens of the first passages"
+        if row["reach"]:
+            name = f"{row['window']} tokens of those of {row['depth']} within reach"
+        dot = (row["mean_milliseconds"], row["ndcg"], f"{row['reach'] or row['depth']:g}")
+        lines.setdefault(name, []).append(dot)
+    for colour, (name, dots) in zip(COLOURS, lines.items(), strict=False):
+        spent, gained, said = zip(*dots, strict=True)
+        style = "s--" if "reach" in name else "o-"
+        axes.plot(spent, gained, style, color=colour, label=name, markersize=4, linewidth=1.2)
+        for each, at in zip(said, zip(spent, gained, strict=True), strict=True):
+            axes.annotate(each, at, (3, -9), textcoords="offset points", fontsize=7, color=colour)
+    axes.set_xlabel(f"mean ms of reading ({found['machine']})")
     axes.set_ylabel("nDCG@10, mean over the sets (dev)")
-    axes.set_title("Passages read (figures beside the dots) and how much of each", fontsize=10)
+    axes.set_title("What is read (beside the dots: passages, or reach) and what it brings", fontsize=10)
     axes.grid(alpha=0.25)
     axes.legend(loc="lower right", frameon=False)
     write(figure, file)

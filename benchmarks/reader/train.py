@@ -45,7 +45,7 @@ RATE, WARM, FALL = 1e-4, 200, 0.25  # the learning rate, the steps until it is r
 POINT, NOTHING, ELSE = 0.3, 0.3, 0.1  # weights: of each passage's own loss, of no answer in a negative, and elsewhere
 ALTERED = 0.3  # the share of answered questions that are also asked as their passage does not answer them
 AFTER = 0.08  # the share that comes after another question about the same, as a follow-up is completed
-WINDOWS = (160, 160, 160, 128, 128, 96)  # tokens of a passage that are read, drawn anew for each example
+WINDOWS = (96, 96, 96, 128)  # tokens of a passage that are read, one drawn anew for each example
 HELD_OUT = 400  # examples that are never trained on, to draw the curve
 SAVE_SECONDS = 300
 
@@ -83,6 +83,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0, help="of the examples, drawn by the seed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--run", default="run", help="the folder in --work for checkpoint and curve")
+    parser.add_argument("--windows", type=int, nargs="+", default=WINDOWS, help="tokens of a passage, drawn from these")
     options = parser.parse_args()
     training = Training(options)
     training.go()
@@ -158,7 +159,7 @@ class Training:
         batch = Batch()
         for place in range(self.place, len(self.learned)):
             chance = random.Random(f"{self.options.seed} {place}")
-            add(batch, self.following(self.learned[place], chance), self.tokenizer, chance)
+            add(batch, self.following(self.learned[place], chance), self.tokenizer, chance, self.options.windows)
             if batch.tokens >= STEP:
                 yield batch, place + 1
                 batch = Batch()
@@ -264,12 +265,14 @@ def subject(example: dict[str, Any]) -> str:
     return f"{example['set']} {header}" if header else ""
 
 
-def add(batch: Batch, example: dict[str, Any], tokenizer: Tokenizer, chance: random.Random) -> None:
+def add(
+    batch: Batch, example: dict[str, Any], tokenizer: Tokenizer, chance: random.Random, windows: Sequence[int] = WINDOWS
+) -> None:
     """Add an example's rows; now and then without its question mark, its headers, or a part of its passages.
 
     Of a share of the answered questions a row is added in which the question was altered, and has no answer.
     """
-    window = chance.choice(WINDOWS)
+    window = chance.choice(windows)
     passages = example["passages"]
     text = example["text"].rstrip("?") if chance.random() < 0.15 else example["text"]
     bare = chance.random() < 0.15

@@ -42,6 +42,17 @@ def test_what_was_read_is_ordered_by_it(passages: list[Ranked]) -> None:
     assert [one.reading is not None for one in found] == [True, True, True, False, False]
 
 
+def test_what_is_far_from_the_best_is_not_read(ranked: Callable[..., Ranked]) -> None:
+    """Read are the first six, of the rest those within reach of the best, and never more than asked for."""
+    scores = [0.9, 0.5, 0.5, 0.5, 0.5, 0.5, 0.7, 0.66, 0.6, 0.7]
+    found = [replace(ranked(f"text {place}", document=f"d{place}"), fused=one) for place, one in enumerate(scores)]
+    assert documents(list(judging.near(found, reach=0.25))) == [f"d{place}" for place in range(8)]
+    assert documents(list(judging.near(found, reach=0.0))) == [f"d{place}" for place in range(6)]
+    assert documents(list(judging.near(found, depth=2, reach=1.0))) == ["d0", "d1"]
+    assert len(judging.near([found[0]] * 40)) == judging.DEPTH
+    assert not judging.near([])
+
+
 def test_nothing_read_changes_nothing(passages: list[Ranked]) -> None:
     """Without a reading the passages are as they were."""
     assert judging.ordered(passages, []) == passages
@@ -122,7 +133,7 @@ def test_values_that_exclude_each_other(kind: Kind, first: str, second: str) -> 
     [
         ("number", "three", "3"), ("number", "1,800", "1800 people"), ("number", "29,032 feet", "8,849 metres"),
         ("number", "some people", "4"), ("date", "2025", "May 2025"), ("date", "in May", "2 May"),
-        ("name", "Mayor Pellow", "Ruth Pellow"), ("name", "the", "Owen Sandys"),
+        ("number", "40", "38 per cent"), ("name", "Mayor Pellow", "Ruth Pellow"), ("name", "the", "Owen Sandys"),
     ],
 )  # fmt: skip
 def test_values_that_may_both_be_true(kind: Kind, first: str, second: str) -> None:

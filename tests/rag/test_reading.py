@@ -102,6 +102,23 @@ def test_spans_are_whole_words_without_edges(tokenizer: Tokenizer) -> None:
     assert all(first[1] <= second[0] for first, second in itertools.pairwise(places))
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [("120", "ft", "120 m (390 ft)"), ("390", "ft", "390 ft"), ("Kromme", "Rhine", "Kromme Rijn (“Bent Rhine”)")],
+)
+def test_an_open_bracket_is_closed(tokenizer: Tokenizer, first: str, last: str, expected: str) -> None:
+    """Where the bracket's end follows the words; one that opens before them is none of theirs."""
+    text = "The sea fell by 120 m (390 ft), and the Kromme Rijn (“Bent Rhine”) dried up."
+    one = paired(tokenizer, "How far?", text)
+    words = [text[start:end] for start, end in one.offsets]
+    logits = np.full((len(one.ids), 2), -5.0, np.float32)
+    start = next(at for at, word in enumerate(words) if first.startswith(word))
+    logits[one.first + start, 0] = 4.0
+    logits[one.first + words.index(last), 1] = 4.0
+    best = best_spans(logits, one, text)[0]
+    assert text[best.start : best.end] == expected
+
+
 def test_the_weights_are_small_enough() -> None:
     """At most 50 MB are shipped."""
     assert WEIGHTS.stat().st_size <= 50_000_000
