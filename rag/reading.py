@@ -26,7 +26,7 @@ WEIGHTS = Path(__file__).parent / "reader.safetensors"
 SPANS = 3  # kept of a passage
 _LONGEST = 30  # tokens of an answer
 _LIKELY = 12  # starts and ends that are tried, each with each
-_BATCH = 640  # tokens with their padding that are read at once: small enough that every core gets as much to do
+_BATCH = 640  # tokens that are read at once, at most as a rule: more take longer for each
 _CLOSING = re.compile(r"[\"”»]?[)\]]")
 _EDGES = re.compile(r"^[\s,.;:!?\"“”„«»()\[\]–—-]+|[\s,.;:!?\"“”„«»()\[\]–—-]+$")
 
@@ -111,7 +111,7 @@ class ModelReader:
         def run(batch: Sequence[int]) -> Outputs:
             return runtime.read([pairs[at].ids for at in batch], [pairs[at].segments for at in batch])
 
-        batches = list(_batches(order, pairs))
+        batches = _batches(order, pairs, runtime.places)
         readings: list[Reading | None] = [None] * len(pairs)
         for batch, found in zip(batches, pool.map(run, batches), strict=True):
             for row, at in enumerate(batch):
@@ -148,13 +148,16 @@ def load_reader(cache: Path | None = None, window: int = WINDOW) -> ModelReader:
     return ModelReader(prepared_reader(folder, WEIGHTS, fingerprint, cache), fingerprint, window)
 
 
-def _batches(order: Sequence[int], pairs: Sequence[Pair]) -> list[list[int]]:
-    batches: list[list[int]] = []
+def _batches(order: Sequence[int], pairs: Sequence[Pair], places: int) -> list[list[int]]:
+    """Cut the order into batches of about as many tokens each, as many batches for every core."""
+    tokens = sum(len(pairs[at].ids) for at in order)
+    count = -(-tokens // (_BATCH * places)) * places
+    batches: list[list[int]] = [[] for _ in range(count)]
+    before = 0
     for at in order:
-        if not batches or (len(batches[-1]) + 1) * len(pairs[at].ids) > _BATCH:
-            batches.append([])
-        batches[-1].append(at)
-    return batches
+        batches[before * count // tokens].append(at)
+        before += len(pairs[at].ids)
+    return [batch for batch in batches if batch]
 
 
 def _reading(one: Pair, text: str, found: Outputs, row: int) -> Reading:
