@@ -47,9 +47,9 @@ class Rule:
     one passage is believed.
     """
 
-    supported: float = 0.35
-    contradicted: float = 0.5
-    temperature: float = 0.7
+    supported: float = 0.2
+    contradicted: float = 0.45
+    temperature: float = 0.85
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from rag.pairs import WINDOW
 from rag.reading import Reader, load_reader
 from rag.types import Ranked, Reading
 
-TIMED = 6  # questions of each set that every plan is timed on
+TIMED = 4  # questions of each set that every plan is timed on
 WINDOWS = (64, 96, 128, 160)
 DEPTHS = (0, 4, 6, 8, 10, 12, 16, 24)
 REACHES = (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)

@@ -12,7 +12,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from rag import pairs
-from rag.reading import WEIGHTS, ModelReader, best_spans, load_reader
+from rag.reading import _BATCH, WEIGHTS, ModelReader, _batches, best_spans, load_reader
 from rag.runtimes.choose import default_model
 from rag.types import Ranked
 
@@ -117,6 +117,21 @@ def test_an_open_bracket_is_closed(tokenizer: Tokenizer, first: str, last: str, 
     logits[one.first + words.index(last), 1] = 4.0
     best = best_spans(logits, one, text)[0]
     assert text[best.start : best.end] == expected
+
+
+def test_batches_keep_every_core_as_busy() -> None:
+    """Every pair is read once, in order, and no batch has more than its share and one pair; the seed is printed."""
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    chance = random.Random(seed)
+    for _ in range(200):
+        read = [pairs.Pair(range(chance.randrange(30, 200)), (), 0, ()) for _ in range(chance.randrange(17))]
+        order, cores = sorted(range(len(read)), key=lambda at: len(read[at].ids)), chance.randrange(1, 5)
+        lengths = [len(one.ids) for one in read]
+        batches = _batches(order, read, cores)
+        assert [at for batch in batches for at in batch] == order
+        share = sum(lengths) / cores if len(batches) <= cores else _BATCH
+        assert all(0 < sum(lengths[at] for at in batch) <= share + max(lengths) for batch in batches)
 
 
 def test_the_weights_are_small_enough() -> None:

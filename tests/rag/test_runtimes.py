@@ -138,3 +138,27 @@ def test_first_uses_at_once_do_not_wait_for_each_other() -> None:
     """Threads that meet the binding's table of types together; without the first use in fast.py most runs hang."""
     done = subprocess.run([sys.executable, "-c", TOGETHER], cwd=ROOT)
     assert done.returncode == 0
+
+
+BOTH = """
+import sys, threading
+from pathlib import Path
+from rag.reading import WEIGHTS
+from rag.runtimes import choose, kept
+model = choose.default_model()
+plain = choose.Prepared(model, model, kept.Facts(384, 256, kept.PLAIN, 512, ()))
+ready, opened = threading.Barrier(2), []
+def use(opening):
+    ready.wait()
+    opened.append(opening())
+threads = [threading.Thread(target=use, args=(one,)) for one in (plain.open, lambda: plain.open_reader(WEIGHTS))]
+for one in threads: one.start()
+for one in threads: one.join()
+sys.exit(len(opened) != 2)
+"""
+
+
+def test_model_and_reader_open_at_once_on_the_plain_path() -> None:
+    """As a server opens them; without the lock in choose.py transformers is half imported for one of the two."""
+    done = subprocess.run([sys.executable, "-c", BOTH], cwd=ROOT)
+    assert done.returncode == 0
