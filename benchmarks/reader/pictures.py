@@ -15,6 +15,7 @@ import matplotlib as mpl
 from matplotlib import pyplot
 
 COLOURS = ("#0b6e99", "#c2571a", "#4c8c2b", "#8a4fa3", "#666666")
+APART = 9.0  # ms between two dots of a line that are both labelled
 mpl.rcParams.update({"svg.hashsalt": "pincite", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
 
 
@@ -47,8 +48,12 @@ def tradeoff(found: dict[str, Any], file: Path) -> None:
         spent, gained, said = zip(*dots, strict=True)
         style = "s--" if "reach" in name else "o-"
         axes.plot(spent, gained, style, color=colour, label=name, markersize=4, linewidth=1.2)
+        labelled = -APART
         for each, at in zip(said, zip(spent, gained, strict=True), strict=True):
-            axes.annotate(each, at, (3, -9), textcoords="offset points", fontsize=7, color=colour)
+            if at[0] >= labelled + APART:
+                labelled = at[0]
+                off = (-3, 6) if "reach" in name else (3, -9)
+                axes.annotate(each, at, off, textcoords="offset points", fontsize=7, color=colour)
     axes.set_xlabel(f"mean ms of reading ({found['machine']})")
     axes.set_ylabel("nDCG@10, mean over the sets (dev)")
     axes.set_title("What is read (beside the dots: passages, or reach) and what it brings", fontsize=10)
