@@ -4,8 +4,8 @@
 
 Asked are questions of the `dev` halves that the reader was not trained on (examples.py keeps a third of each set's
 sources back), with --taught the others too, of squad2 also with the article that answers taken away. What is printed
-last goes into rag/judging.py.
-The confidence is shown as it does on sources that it was not fitted to: sets by turns, articles by turns for squad2.
+last goes into rag/judging.py. The confidence is shown as it does on sources that it was not fitted to: sets by turns,
+articles by turns for squad2.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ def main() -> None:
     """Collect, fit, and print."""
     parser = asking(__doc__)
     parser.add_argument("--blend", type=Path, help="--json of an earlier run, whose blend is kept")
+    parser.add_argument("--taught", action="store_true", help="ask of what the reader learned from too")
     options = parser.parse_args()
     cache = load_settings({}).cache
     reader, asked = load_reader(cache), []
@@ -105,7 +106,6 @@ def asking(doc: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--names", nargs="*", help="of sets; all without it")
     parser.add_argument("--work", type=Path, required=True, help="the folder that keeps ingested documents")
     parser.add_argument("--questions", type=int, default=150, help="drawn of each set and kind")
-    parser.add_argument("--taught", action="store_true", help="ask of what the reader learned from too")
     parser.add_argument("--json", type=Path)
     return parser
 

@@ -4,8 +4,8 @@
 
 Asked are the questions of fit.py: of the `dev` halves, not trained on. Each is read once for every window, as deep as
 the deepest; a plan then reads some of the first passages, ordered by the blend as shipped, and the others follow: so
-many, or those of sixteen whose first score is within reach of the best. What it costs is the median time of reading
-the passages of a question, measured in the same run.
+many, or of those that are read at most the ones whose first score is within reach of the best. What it costs is the
+median time of reading the passages of a question, and the mean, measured in the same run.
 """
 
 from __future__ import annotations
