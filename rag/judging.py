@@ -73,7 +73,7 @@ LEAST_WORTH = 0.0  # of an answer in words; below it only passages are shown
 
 def near(passages: Sequence[Ranked], depth: int = DEPTH, reach: float = REACH) -> Sequence[Ranked]:
     """Return the first passages, best first, that are worth reading: LEAST, and those within `reach` of the best."""
-    edge = max((one.fused for one in passages), default=0.0) - reach
+    edge = max((one.fused for one in passages), default=0.0) - reach * _scale(passages)
     first = passages[:depth]
     return [*first[:LEAST], *takewhile(lambda one: one.fused >= edge, first[LEAST:])]
 
@@ -84,8 +84,9 @@ def ordered(passages: Sequence[Ranked], readings: Sequence[Reading], blend: Blen
     `readings` are those of the first `len(readings)` passages. Every score becomes a probability of relevance; equal
     ones keep their order.
     """
+    scale = _scale(passages)
     read = [
-        replace(one, reading=reading, score=probability(reading.relevance, one.fused, blend))
+        replace(one, reading=reading, score=probability(reading.relevance, one.fused / scale, blend))
         for one, reading in zip(passages, readings, strict=False)
     ]
     read.sort(key=lambda one: -one.score)
@@ -95,6 +96,11 @@ def ordered(passages: Sequence[Ranked], readings: Sequence[Reading], blend: Blen
     least, edge = read[-1].score, max(one.fused for one in rest)
     below = [replace(one, score=round(least * one.fused / edge if edge > 0 else 0.0, 6)) for one in rest]
     return list(chain(read, below))
+
+
+def _scale(passages: Sequence[Ranked]) -> float:
+    """Return what a first score is divided by to be at most 1: a search by words alone orders by BM25, which is not."""
+    return max((1.0, *(one.fused for one in passages)))
 
 
 def probability(relevance: float, fused: float, blend: Blend = Blend()) -> float:

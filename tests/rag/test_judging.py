@@ -53,6 +53,16 @@ def test_what_is_far_from_the_best_is_not_read(ranked: Callable[..., Ranked]) ->
     assert not judging.near([])
 
 
+def test_scores_of_words_alone_count_no_more_than_others(ranked: Callable[..., Ranked]) -> None:
+    """BM25 knows no bound: as shares of the best it leaves the reader its say, and something above none."""
+    scores = [24.0, 23.0, 18.5, 6.0, 5.0, 4.0, 20.0, 3.0]
+    found = [replace(ranked(f"text {place}", document=f"d{place}"), fused=one) for place, one in enumerate(scores)]
+    assert documents(list(judging.near(found))) == [f"d{place}" for place in range(7)]
+    ordered = judging.ordered(found, [said(-7.0), said(5.0), said(-7.0)])
+    assert documents(ordered)[:3] == ["d1", "d0", "d2"]
+    assert ordered[1].score < 0.6 < ordered[0].score
+
+
 def test_nothing_read_changes_nothing(passages: list[Ranked]) -> None:
     """Without a reading the passages are as they were."""
     assert judging.ordered(passages, []) == passages
