@@ -1,4 +1,4 @@
-"""How good the answers are with the real model, held to 5 points of what was measured on the `test` half of seeds/.
+"""How good the answers are with the real model, held to 5 points of what was once measured on seeds/, `test` half.
 
 `pincite eval seeds --answers` prints the same figures with their intervals.
 """
@@ -21,9 +21,9 @@ SEEDS = Path(__file__).parent.parent / "seeds"
 POINTS = 0.05
 MORE_IS_BETTER = {
     "hybrid": {"nDCG@10": 0.973, "Answer in highlights@3": 0.88, "Declined, unanswerable": 0.725},
-    "reader": {"nDCG@10": 0.988, "Answer in highlights@3": 0.89, "Declined, unanswerable": 0.525, "Token F1": 0.557},
+    "reader": {"nDCG@10": 0.988, "Answer in highlights@3": 0.89, "Declined, unanswerable": 0.55, "Token F1": 0.577},
 }
-LESS_IS_BETTER = {"hybrid": {"Declined, answerable": 0.06}, "reader": {"Declined, answerable": 0.08}}
+LESS_IS_BETTER = {"hybrid": {"Declined, answerable": 0.06}, "reader": {"Declined, answerable": 0.05}}
 
 
 @pytest.fixture(scope="module")

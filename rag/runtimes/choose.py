@@ -32,7 +32,7 @@ DEFAULT_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 _log = logging.getLogger("pincite")
 _ROOT = Path(__file__).parents[2]  # so that the process that prepares runs this installation's code
 _PREPARE_SECONDS = 600
-_LOADING = threading.Lock()  # transformers cannot be imported by two threads at once, and the encoder has its own
+_IMPORTING = threading.Lock()  # transformers cannot be imported by two threads at once, and the encoder has its own
 
 
 def default_model() -> Path:
@@ -61,25 +61,25 @@ class Prepared:
 
     def open(self) -> Runtime:
         """Load the chosen runtime; raises ModelUnavailable where its files are not those that were prepared."""
-        with _LOADING:
-            if self.facts.runtime == PLAIN:
+        if self.facts.runtime == PLAIN:
+            with _IMPORTING:
                 from rag.runtimes.plain import PlainRuntime
 
                 return PlainRuntime(self.model)
-            from rag.runtimes.fast import FastRuntime
+        from rag.runtimes.fast import FastRuntime
 
-            return FastRuntime(self.folder / "model.xml", self.facts.runtime)
+        return FastRuntime(self.folder / "model.xml", self.facts.runtime)
 
     def open_reader(self, weights: Path) -> ReaderRuntime:
         """Load the runtime chosen for the reader of `weights`."""
-        with _LOADING:
-            if self.facts.runtime == PLAIN:
+        if self.facts.runtime == PLAIN:
+            with _IMPORTING:
                 from rag.runtimes.reader import PlainReader, restore
 
                 return PlainReader(restore(self.model, weights))
-            from rag.runtimes.fast import FastReader
+        from rag.runtimes.fast import FastReader
 
-            return FastReader(self.folder / "model.xml", self.facts.runtime)
+        return FastReader(self.folder / "model.xml", self.facts.runtime)
 
 
 def prepared_reader(model: Path, weights: Path, fingerprint: str, cache: Path | None) -> Prepared:
