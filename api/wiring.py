@@ -41,8 +41,8 @@ def _config_digest(fingerprint: str, runtime: str, reader: tuple[str, str] | Non
     deciding: list[Any] = [fingerprint, runtime, asdict(Ranking()), asdict(Packing())]
     if reader is not None:
         constants = [
-            *(judging.LEAST, judging.DEPTH, judging.REACH, judging.SPAN_RELEVANCE),
-            *(judging.THRESHOLD, judging.WEIGHTS, judging.BIAS),
+            *(judging.LEAST, judging.depth(reader[1]), judging.REACH, judging.SPAN_RELEVANCE),
+            *(judging.THRESHOLD, judging.WEIGHTS, judging.BIAS, judging.LEAST_WORTH),
             *(pairs.QUESTION, pairs.HEADER, pairs.WINDOW),
             *(verdict.RIVAL, verdict.RIVALS, verdict.SURE, verdict.SPOKEN),
         ]

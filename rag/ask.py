@@ -189,7 +189,7 @@ def _read(
         return _Read(passages)
     began = time.perf_counter()
     query = found.standalone_query or question.query
-    first = [one.stored for one in judging.near(passages)]
+    first = [one.stored for one in judging.near(passages, judging.depth(reader.runtime))]
     readings = reader.read(query, first, _left(question, started))
     ranked = judging.ordered(passages, readings)
     took = (time.perf_counter() - began) * 1000

@@ -2,11 +2,11 @@
 
     python benchmarks/reader/train.py --work FOLDER --tokens 16e6 --output reader.safetensors
 
-One pass over the examples in an order drawn by the seed, for as many tokens as were asked for. The loss is the sum of
-the listwise cross entropy of a question's passages (Cao et al., Learning to Rank: From Pairwise Approach to Listwise
-Approach, 2007), the binary one of each passage, the cross entropy of the answer's start and end where [CLS] stands for
-no answer (Devlin et al., BERT, 2019), and the cross entropy of a claim's verdict. The learning rate is held and falls
-to nothing over the last part. Writes FOLDER/run/curve.jsonl and a checkpoint every few minutes.
+Passes over the examples, each in an order of its own drawn by the seed, for as many tokens as were asked for. The loss
+is the sum of the listwise cross entropy of a question's passages (Cao et al., Learning to Rank: From Pairwise Approach
+to Listwise Approach, 2007), the binary one of each passage, the cross entropy of the answer's start and end where [CLS]
+stands for no answer (Devlin et al., BERT, 2019), and the cross entropy of a claim's verdict. The learning rate is held
+and falls to nothing over the last part. Writes FOLDER/run/curve.jsonl and a checkpoint every few minutes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ class Training:
             self.resume()
 
     def go(self) -> None:
-        """Step until the tokens are spent or the examples have been seen once."""
+        """Step until the tokens are spent."""
         began = saved = time.monotonic() - self.seconds
         sums: dict[str, list[float]] = {}
         for batch, place in self.batches():
@@ -157,12 +158,22 @@ class Training:
     def batches(self) -> Iterator[tuple[Batch, int]]:
         """Yield batches from where it is, each with the place of the example after it."""
         batch = Batch()
-        for place in range(self.place, len(self.learned)):
+        for place in count(self.place):
+            passes, at = divmod(place, len(self.learned))
+            if not at or place == self.place:
+                order = self.order(passes)
             chance = random.Random(f"{self.options.seed} {place}")
-            add(batch, self.following(self.learned[place], chance), self.tokenizer, chance, self.options.windows)
+            example = order[at]
+            add(batch, self.following(example, chance), self.tokenizer, chance, self.options.windows)
             if batch.tokens >= STEP:
                 yield batch, place + 1
                 batch = Batch()
+
+    def order(self, passes: int) -> Sequence[dict[str, Any]]:
+        """Return the examples as they come after so many passes."""
+        if not passes:
+            return self.learned  # shuffled
+        return random.Random(f"{self.options.seed} pass {passes}").sample(self.learned, len(self.learned))
 
     def following(self, example: dict[str, Any], chance: random.Random) -> dict[str, Any]:
         """Return the example, now and then asked after another question about the same, as a follow-up is completed."""

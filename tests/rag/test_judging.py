@@ -48,7 +48,7 @@ def test_what_is_far_from_the_best_is_not_read(ranked: Callable[..., Ranked]) ->
     found = [replace(ranked(f"text {place}", document=f"d{place}"), fused=one) for place, one in enumerate(scores)]
     assert documents(list(judging.near(found, reach=0.25))) == [f"d{place}" for place in range(8)]
     assert documents(list(judging.near(found, reach=0.0))) == [f"d{place}" for place in range(6)]
-    assert documents(list(judging.near(found, depth=2, reach=1.0))) == ["d0", "d1"]
+    assert documents(list(judging.near(found, 2, reach=1.0))) == ["d0", "d1"]
     assert len(judging.near([found[0]] * 40)) == judging.DEPTH
     assert not judging.near([])
 

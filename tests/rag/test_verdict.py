@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from index.types import StoredPassage
+from rag import judging
 from rag.ask import BUDGET, ask, examples, search
 from rag.reading import WordReader
 from rag.types import Answer, Question, Reading
@@ -25,6 +26,19 @@ class Silent(WordReader):
     def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
         """Say so of every passage."""
         return [Reading(-60.0, (), (0.0, 0.0, 1.0)) for _ in passages]
+
+
+class Counting(WordReader):
+    """A reader that notes how many passages it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: list[int] = []
+
+    def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
+        """Note, and read."""
+        self.counts.append(len(passages))
+        return super().read(question, passages, seconds)
 
 
 def answered(shelf: Any, query: str, **more: Any) -> Answer:
@@ -184,3 +198,14 @@ def test_search_finds_as_many_as_were_asked_for(two: Any) -> None:
     """Fewer than are read, too."""
     (found,) = search([Question(QUESTION, top_k=1)], two.collection, two.encoder, reader=WordReader())
     assert len(found.passages) == 1
+
+
+@pytest.mark.parametrize(("runtime", "most"), [("openvino-bf16", judging.DEPTH), ("torch-f32", judging.FULL_DEPTH)])
+def test_a_slow_processor_reads_less(shelf: Any, runtime: str, most: int) -> None:
+    """How much is read is decided by what runs the reader, for answers and for searches."""
+    shelf.add(**{f"note{place}": f"The lantern bridge was closed on day {place}." for place in range(20)})
+    counting = Counting()
+    counting.runtime = runtime
+    answered(shelf, "lantern bridge closed", reader=counting)
+    search([Question("lantern bridge closed")], shelf.collection, shelf.encoder, reader=counting)
+    assert counting.counts == [most, most]
