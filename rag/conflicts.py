@@ -23,6 +23,14 @@ _SHARE = re.compile(r"%|\bper ?cent\b", re.IGNORECASE)
 _SIZE = re.compile(r"\d+(?:\.\d+)?")
 _WORD = re.compile(r"[^\W\d_]+")
 _SCALES = {"hundred", "thousand", "million", "billion", "trillion", "m", "bn", "k"}
+_NUMERAL = rf"(?:\d|\b(?:{'|'.join(_NUMERALS)}))"
+_AFTER = re.compile(
+    rf"(?:[\s-]?(?:{'|'.join(sorted(_SCALES, key=len, reverse=True))})\b)?"
+    r"(?:\s?%|[\s-](?!(?:and|are|as|at|but|by|for|from|in|is|of|on|or|per|than|that|the|to|was|were|which|with)\b)[^\W\d_]+"
+    r"|\sper ?cent|[^\W\d_]+)?",
+    re.IGNORECASE,
+)
+_ENDS = re.compile(rf"{_NUMERAL}$", re.IGNORECASE)
 _YEAR = "january february march april may june july august september october november december"
 _MONTHS = {name: place for place, month in enumerate(_YEAR.split(), 1) for name in (month, month[:3], month[:4])}
 _COMMON = "the of and a an in at mr mrs ms dr sir mayor president minister"
@@ -40,6 +48,18 @@ def differ(kind: Kind, first: str, second: str, question: str = "") -> bool:
         one, other = ({word for word in _WORD.findall(text.lower()) if word not in given} for text in (first, second))
         return bool(one and other) and not one & other
     return _numbers(first, second) if kind == "number" else _dates(first, second)
+
+
+def with_unit(text: str, start: int, end: int) -> str:
+    """Return the number `text[start:end]` with the sign before it and, where it ends without a unit, the word after."""
+    begin = start - 1 if start and text[start - 1] in "$€£" else start
+    after = _AFTER.match(text, end) if _ENDS.search(text[start:end]) else None
+    return text[begin : after.end() if after else end]
+
+
+def same_unit(first: str, second: str) -> bool:
+    """Say whether two numbers are followed by the same word, or have the same sign."""
+    return bool(_units(first) & _units(second))
 
 
 def _numbers(first: str, second: str) -> bool:
@@ -70,7 +90,8 @@ def _values(text: str) -> set[str]:
 
 
 def _in_digits(text: str) -> str:
-    return re.sub(r"\b[a-z]+\b", lambda word: _NUMERALS.get(word[0], word[0]), text.lower())
+    """Return the text in lower case, numerals as digits and shares with their sign."""
+    return re.sub(r"\b[a-z]+\b", lambda word: _NUMERALS.get(word[0], word[0]), _SHARE.sub("%", text).lower())
 
 
 def _units(text: str) -> set[str]:
@@ -78,7 +99,7 @@ def _units(text: str) -> set[str]:
     words = _in_digits(text)
     number = _NUMBER.search(words)
     after = _WORD.findall(words[number.end() :])[:3] if number else []
-    signs = set(re.findall(r"[$€£%]", text))
+    signs = set(re.findall(r"[$€£%]", words))
     return {word[:4] for word in after if word not in _SCALES and len(word) > 1} | signs
 
 

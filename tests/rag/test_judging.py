@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from rag import judging
-from rag.conflicts import Kind, differ
+from rag.conflicts import Kind, differ, same_unit, with_unit
 from rag.evidence import kind_of
 from rag.judging import Blend, Candidate, Evidence
 from rag.types import Ranked, Reading, ScoredSpan
@@ -122,6 +122,27 @@ def test_log_odds_are_finite() -> None:
 def test_the_kind_of_words(text: str, kind: str | None) -> None:
     """As they are written."""
     assert kind_of(text) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "whole"),
+    [
+        ("In all, 212 homes were left", "212", "212 homes"), ("it cost £12.1 million in all", "12.1", "£12.1 million"),
+        ("a 186-metre bridge", "186", "186-metre"), ("some twenty people came", "twenty", "twenty people"),
+        ("grew by 12 per cent", "12", "12 per cent"), ("grew by 12% then", "12", "12%"), ("of 12 in all", "12", "12"),
+        ("12 million people", "12", "12 million people"), ("it is 5 km long", "5 km", "5 km"), ("page 7.", "7", "7"),
+    ],
+)  # fmt: skip
+def test_a_number_has_its_unit(text: str, number: str, whole: str) -> None:
+    """The sign before it or the word after it, if that is one."""
+    start = text.index(number)
+    assert with_unit(text, start, start + len(number)) == whole
+
+
+def test_numbers_of_the_same_unit() -> None:
+    """Followed by the same word, or with the same sign."""
+    assert all(same_unit(*pair) for pair in (("212 homes", "240 homes"), ("£3", "£4 million"), ("1 %", "2 per cent")))
+    assert not any(same_unit(*pair) for pair in (("212 homes", "3 days"), ("212", "240"), ("212", "240 homes")))
 
 
 @pytest.mark.parametrize(

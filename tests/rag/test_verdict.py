@@ -104,6 +104,26 @@ def test_other_values_alone_are_no_disagreement(two: Any) -> None:
     assert answer.conflicts == []
 
 
+class Doubting(WordReader):
+    """A reader that hardly believes a passage's words where they are of the wire."""
+
+    def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
+        """Compare the words, and take from what they are worth there."""
+        read = zip(super().read(question, passages, seconds), passages, strict=True)
+        return [
+            replace(one, spans=[replace(span, score=span.score - 12 * (passage.ref.document_id == "wire"))
+                                for span in one.spans])
+            for one, passage in read
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("unit", "told"), [("guests", True), ("people", False), ("of them", False)])
+def test_a_doubtful_number_counts_where_its_unit_is_the_same(shelf: Any, unit: str, told: bool) -> None:
+    """What is worth too little for a rival is one where both documents count the same."""
+    shelf.add(courier=COURIER.replace("of them", "guests"), wire=WIRE.replace("of them", unit))
+    assert bool(answered(shelf, QUESTION, reader=Doubting()).conflicts) == told
+
+
 def test_other_words_are_alternatives(two: Any) -> None:
     """What another passage gives stands beside the first answer, once; a passage gives one."""
     two.add(courier=COURIER + " Tickets cost 12 shillings.")
