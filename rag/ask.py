@@ -112,7 +112,7 @@ def search(
     results = []
     for question in questions:
         started = time.perf_counter()
-        most = max(question.top_k, judging.DEPTH if reader and question.read else 0)
+        most = max(question.top_k, judging.depth(reader.runtime) if reader and question.read else 0)
         found, words, used = _find(question, collection, encoder, ranking, most)
         read = _read(question, found, list(found.passages), reader, started)
         shown = [[one] for one in read.passages[: question.top_k]]
@@ -202,7 +202,7 @@ def _conflicts(
     """Read the first answer's sentence against the documents that seem to differ; return which do, and what was cut."""
     if dispute is None or reader is None:
         return [], ()
-    left, others = _left(question, started), [one.passage.stored for one in dispute.others]
+    left, others = _left(question, started), [one.words.passage.stored for one in dispute.others]
     readings = reader.read(dispute.statement, others, left) if left is None or left > 0 else []
     return settled(dispute, readings, collection), (BUDGET,) if len(readings) < len(others) else ()
 

@@ -56,14 +56,14 @@ class Candidate:
 class Evidence:
     """What speaks for an answer being there, each a number; `WEIGHTS` has one for each, in this order."""
 
-    relevance: float  # the reader's greatest logit
+    supported: float  # how surely, as a logarithm, the best words' passage bears out the question, taken for a claim
     span: float  # the greatest worth of an answer
     dense: float  # the greatest cosine similarity
     counted: float  # 1 where what a "how many" counts is there, or nothing is counted, else 0
 
     def row(self) -> list[float]:
-        """Return the numbers in order, large ones bent so that one cannot outweigh all others."""
-        return [math.tanh(self.relevance / 4) * 4, math.tanh(self.span / 8) * 4, self.dense, self.counted]
+        """Return the numbers in order, the span bent so that it cannot outweigh all others."""
+        return [self.supported, math.tanh(self.span / 8) * 4, self.dense, self.counted]
 
 
 WEIGHTS = (0.1198, 0.3236, 4.0758, 0.4997)
@@ -73,7 +73,7 @@ LEAST_WORTH = 0.0  # of an answer in words; below it only passages are shown
 
 
 def depth(runtime: str) -> int:
-    """Return how many passages a reader reads at most that this runs: the same wherever the same runs."""
+    """Return how many passages are read at most by a reader that runs on `runtime`."""
     return FULL_DEPTH if runtime.endswith("f32") else DEPTH
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from rag import assembly, evidence, judging
-from rag.conflicts import Kind, differ, same_unit, with_unit
+from rag.conflicts import Kind, compared, differ, scaled, units
 from rag.judging import Candidate
 from rag.retrieval import Retrieved
 from rag.splitting import sentences
@@ -23,8 +24,17 @@ RIVAL = {"number": (0.1, 0.57, -4.0), "date": (0.1, 0.57, -4.0), "name": (0.43, 
 relevant, the least share of the question's words in it, of what the first answer's passage holds, and its least worth.
 Chosen, as SURE and SPOKEN are, on the `dev` half of the seeds and on squad2's questions that were not trained on."""
 SPOKEN = 0.45  # the least probability that such a passage speaks of what the sentence of the first answer says
-COUNTED = (-9.0, 0.6)  # and the least worth and probability that do for a number of the same unit
+COUNTED_WORTH, COUNTED_SPOKEN = -9.0, 0.6  # the same for a number that counts the same things as the first answer
+_LEAST_SUPPORT = 1e-4  # below it one is as good as the other
 _WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Words that exclude the first answer where their passage speaks of the same with a probability of `spoken`."""
+
+    words: Candidate
+    spoken: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,7 @@ class Dispute:
     query: str
     statement: str
     first: Candidate
-    others: Sequence[Candidate]
+    others: Sequence[Rival]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +94,10 @@ def judge(
 
 def weighed(measured: evidence.Signals, ranked: Sequence[Ranked], likely: Sequence[Candidate]) -> judging.Evidence:
     """Return what speaks for an answer: `ranked` are the passages, best first, `likely` the words that may answer."""
+    passages = [*(one.passage for one in likely[:1]), *ranked]
+    best = next(one.reading for one in passages if one.reading)
     return judging.Evidence(
-        relevance=max(one.reading.relevance for one in ranked if one.reading),
+        supported=math.log(max(best.verdict[0], _LEAST_SUPPORT)),
         span=likely[0].worth if likely else judging.logit(0.0),
         dense=measured.dense,
         counted=float(measured.counted),
@@ -129,22 +141,32 @@ def _disputed(likely: Sequence[Candidate], words: evidence.Words) -> Dispute | N
     if not likely or likely[0].worth < SURE or (kind := evidence.kind_of(likely[0].text)) is None:
         return None
     first = likely[0]
-    least, share, worth = RIVAL[kind]
-    value = _value(first, kind)
-    held = share * _coverage(first, words)
-    others: list[Candidate] = []
+    held = RIVAL[kind][1] * _coverage(first, words)
+    others: list[Rival] = []
     documents = {first.passage.stored.ref.document_id}
     for one in likely[1:]:
+        spoken = _spoken(kind, first, one)
+        name = one.passage.stored.ref.document_id
+        if spoken is None or name in documents or _coverage(one, words) < held:
+            continue
+        relation = compared(kind, _value(first, kind), _value(one, kind), words.query)
+        if relation == "different":
+            others.append(Rival(one, spoken))
+        if relation != "unlike":
+            documents.add(name)
         if len(others) == RIVALS:
             break
-        new = one.passage.stored.ref.document_id not in documents
-        rival = one.passage.score >= least and new and evidence.kind_of(one.text) == kind
-        counted = rival and kind == "number" and one.worth >= COUNTED[0] and same_unit(value, _value(one, kind))
-        if rival and (one.worth >= worth or counted) and _coverage(one, words) >= held:
-            documents.add(one.passage.stored.ref.document_id)
-            if differ(kind, value, _value(one, kind), words.query):
-                others.append(one)
     return Dispute(kind, words.query, _sentence(first), first, others) if others else None
+
+
+def _spoken(kind: Kind, first: Candidate, one: Candidate) -> float | None:
+    """Return how likely it must be that a rival's passage speaks of the same, None where it is no rival."""
+    least, _, worth = RIVAL[kind]
+    if one.passage.score < least or evidence.kind_of(one.text) != kind:
+        return None
+    if one.worth >= worth:
+        return SPOKEN
+    return COUNTED_SPOKEN if one.worth >= COUNTED_WORTH and _counted(kind, first) & _counted(kind, one) else None
 
 
 def settled(dispute: Dispute, readings: Sequence[Reading], collection: str) -> list[Conflict]:
@@ -153,24 +175,24 @@ def settled(dispute: Dispute, readings: Sequence[Reading], collection: str) -> l
     `readings` are those of the first of them, in their order; what was not read is not told of. A passage with another
     number is often taken to support the sentence, so that only names ask for more than that it is spoken of.
     """
-    values = [dispute.first]
-    for one, reading in zip(dispute.others, readings, strict=False):
+    values, kind = [dispute.first], dispute.kind
+    for rival, reading in zip(dispute.others, readings, strict=False):
         supported, contradicted, _ = reading.verdict
-        least = SPOKEN if one.worth >= RIVAL[dispute.kind][2] else COUNTED[1]
-        told = supported + contradicted >= least and (dispute.kind != "name" or contradicted > supported)
-        if told and _differs(one, values, dispute):
-            values.append(one)
-    return [Conflict(dispute.kind, [_short(one, collection) for one in values])] if len(values) > 1 else []
-
-
-def _differs(one: Candidate, values: Sequence[Candidate], dispute: Dispute) -> bool:
-    given = _value(one, dispute.kind)
-    return all(differ(dispute.kind, given, _value(other, dispute.kind), dispute.query) for other in values)
+        told = supported + contradicted >= rival.spoken and (kind != "name" or contradicted > supported)
+        given = _value(rival.words, kind)
+        if told and all(differ(kind, given, _value(other, kind), dispute.query) for other in values):
+            values.append(rival.words)
+    return [Conflict(kind, [_short(one, collection) for one in values])] if len(values) > 1 else []
 
 
 def _value(one: Candidate, kind: Kind) -> str:
-    """Return the words, a number with its unit."""
-    return with_unit(one.passage.stored.text, one.span.start, one.span.end) if kind == "number" else one.text
+    """Return the words, a number with what scales it."""
+    return scaled(one.passage.stored.text, one.span.start, one.span.end) if kind == "number" else one.text
+
+
+def _counted(kind: Kind, one: Candidate) -> Set[str]:
+    """Return what a number counts, nothing of other words."""
+    return units(one.passage.stored.text, one.span.start, one.span.end) if kind == "number" else set()
 
 
 def _sentence(one: Candidate) -> str:

@@ -4,8 +4,8 @@
 
 Asked are questions of the `dev` halves that the reader was not trained on (examples.py keeps a third of each set's
 sources back), with --taught the others too, of squad2 also with the article that answers taken away. What is printed
-last goes into rag/judging.py. The confidence is shown as it does on sources that it was not fitted to: sets by turns,
-articles by turns for squad2.
+last goes into rag/judging.py; THRESHOLD and LEAST_WORTH there are read off the tables. The confidence is shown as it
+does on sources that it was not fitted to: sets by turns, articles by turns for squad2.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ LEARNED = {Path(one.folder).name for one in SOURCES}  # sets of which a part was
 CLAIMS = ("vitaminc", "wice")  # whose labels are of verdicts
 TRIED = (0.0, 3.0, 6.0, 10.0, 14.0, 20.0, 30.0, 60.0)  # points of the logit for the first stage
 NEAR_BEST = 0.001  # of the prices whose mean is so near the best one's, the dearest is taken: it moves the least
-DECLINED = 0.08  # the share of answerable questions that may be declined
+THRESHOLDS = (0.06, 0.08, 0.09, 0.1, 0.11, 0.12, 0.13, 0.14, 0.16, 0.18, 0.2, 0.22, 0.25, 0.3)
+RIGHT = 0.5  # the least token F1 of words that answer
 MOST, SHARE = "squad2", 6.0  # counts so many times: only there is a passage asked what it answers and what it does not
 TAKEN = 0.6  # what questions count whose article was taken away: they are easy
 PULL = 0.02  # towards weights of 0
@@ -159,7 +160,7 @@ def read(found: Asked, reader: Reader | None) -> Asked:
     """Return the question with its near passages, read, and no others."""
     if reader is None:
         return found
-    near = judging.near(found.passages)
+    near = judging.near(found.passages, judging.depth(reader.runtime))
     readings = reader.read(found.query, [passage.stored for passage in near])
     return replace(
         found,
@@ -282,19 +283,48 @@ def fitted_confidence(asked: Sequence[Asked]) -> dict[str, Any]:
         shown.append([name, of.sum(), f"{labels[of].mean():.2f}", f"{auroc(held[of], labels[of]):.3f}",
                       f"{ece(held[of], labels[of]):.3f}", *single])  # fmt: skip
     table(["held out", "n", "answerable", "AUROC", "ECE", *judging.Evidence.__slots__], shown)
-    own = 1 / (1 + np.exp(-(rows @ fit[:-1] + fit[-1])))
-    threshold = float(
-        np.quantile(np.concatenate([own[labels & np.array([o.name == n for o in known])] for n in both]), DECLINED)
-    )
+    by_threshold(known, 1 / (1 + np.exp(-(rows @ fit[:-1] + fit[-1]))))
+    by_worth(known)
     exact = [one for one in known if one.right and one.name == MOST]
     for pull in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0):
         f1 = mean([first_f1(one, pull) for one in exact])
         say(f"a point of a passage's logit counts {pull} for its words: token F1 {f1:.4f}")
-    return {
-        "weights": [round(float(x), 4) for x in fit[:-1]],
-        "bias": round(float(fit[-1]), 4),
-        "threshold": round(threshold, 3),
+    return {"weights": [round(float(x), 4) for x in fit[:-1]], "bias": round(float(fit[-1]), 4)}
+
+
+def by_threshold(known: Sequence[Asked], own: Floats) -> None:
+    """Print what share of the answerable and of the other questions of each set is declined at each threshold."""
+    names = sorted({one.name for one in known})
+    of = {
+        (name, kind): own[[one.name == name and not one.taken and one.answerable == kind for one in known]]
+        for name in names
+        for kind in (True, False)
     }
+    rows = [
+        [
+            f"{least:.2f}",
+            *(f"{(of[name, True] < least).mean():.3f} {(of[name, False] < least).mean():.3f}" for name in names),
+        ]
+        for least in THRESHOLDS
+    ]
+    table(["threshold", *(f"{name}: declined of answerable, others" for name in names)], rows)
+
+
+def by_worth(known: Sequence[Asked]) -> None:
+    """Print by their worth, in tenths of each set's questions, how often the first words are right."""
+    rows = []
+    for name in sorted({one.name for one in known}):
+        asked = [one for one in known if one.name == name and one.right]
+        first = sorted(
+            (best[0].worth, token_f1(best[0].text, one.right) >= RIGHT)
+            for one in asked
+            if (best := judging.candidates(assembly.collapse(one.passages, len(one.passages))))
+        )
+        for tenth in np.array_split(np.arange(len(first)), 10):
+            part = [first[at] for at in tenth]
+            if part:
+                rows.append([name, f"{part[0][0]:.1f} to {part[-1][0]:.1f}", f"{mean([yes for _, yes in part]):.2f}"])
+    table(["first words", "worth", "right"], rows)
 
 
 def row(one: Asked) -> list[float]:

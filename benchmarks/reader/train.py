@@ -157,10 +157,10 @@ class Training:
 
     def batches(self) -> Iterator[tuple[Batch, int]]:
         """Yield batches from where it is, each with the place of the example after it."""
-        batch = Batch()
+        batch, order = Batch(), self.order(self.place // len(self.learned))
         for place in count(self.place):
             passes, at = divmod(place, len(self.learned))
-            if not at or place == self.place:
+            if not at:
                 order = self.order(passes)
             chance = random.Random(f"{self.options.seed} {place}")
             example = order[at]

@@ -15,7 +15,7 @@ from index.types import Json
 from rag.evaluation.datasets import Dataset
 
 _ROOT = Path(__file__).resolve().parents[2]
-# What decides a figure; encoders' own runtimes are part of the model's fingerprint or change it below rounding.
+# What decides a figure. What runs the models changes it below rounding, but for how much is read: `settings` have that.
 _PACKAGES = (
     "pincite",
     "faiss-cpu",

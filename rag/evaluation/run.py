@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from index.collection import Collection
 from index.types import Json, text_digest
+from rag import judging
 from rag.encoding import Encoder
 from rag.errors import DatasetInvalid, ReaderOff
 from rag.evaluation.datasets import Dataset, Judgements
@@ -70,6 +71,7 @@ def evaluate(
     Raises DatasetInvalid where no question is left to ask, ReaderOff for `reader` without one.
     """
     used, names = ranking or Ranking(), chosen(systems, reader is not None)
+    reads = reader if "reader" in names else None
 
     def system(name: Name) -> System:
         read, least = (reader, plan.min_confidence) if name == "reader" else (None, None)
@@ -80,8 +82,12 @@ def evaluate(
         {name: system(name) for name in names},
         plan,
         model=encoder.fingerprint,
-        reader=reader.fingerprint if reader and "reader" in names else None,
-        settings={"ranking": asdict(used), "passages": collection.info().passages},
+        reader=reads.fingerprint if reads else None,
+        settings={
+            "ranking": asdict(used),
+            "passages": collection.info().passages,
+            "read": judging.depth(reads.runtime) if reads else 0,
+        },
         missing=sorted(set(dataset.judged) - set(collection.files.known(dataset.judged))),
         on_progress=on_progress,
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from rag import judging
-from rag.conflicts import Kind, differ, same_unit, with_unit
+from rag.conflicts import Kind, differ, scaled, units
 from rag.evidence import kind_of
 from rag.judging import Blend, Candidate, Evidence
 from rag.types import Ranked, Reading, ScoredSpan
@@ -96,13 +96,15 @@ def test_candidates_come_from_all_passages(passages: list[Ranked]) -> None:
     assert all(isinstance(one, Candidate) for one in found)
 
 
-def test_confidence_rises_with_relevance_and_stays_a_probability() -> None:
-    """No evidence takes it out of 0 to 1, and a more relevant first passage never lowers it."""
-    least = Evidence(-99.0, -99.0, -1.0, 0.0)
-    most = Evidence(99.0, 99.0, 1.0, 1.0)
+def test_confidence_rises_with_the_evidence_and_stays_a_probability() -> None:
+    """No evidence takes it out of 0 to 1, and words that are worth more never lower it."""
+    least = Evidence(-9.2, -99.0, -1.0, 0.0)
+    most = Evidence(0.0, 99.0, 1.0, 1.0)
     assert 0 <= judging.confidence(least) < judging.THRESHOLD < judging.confidence(most) <= 1
-    steps = [judging.confidence(replace(least, relevance=value)) for value in (-9.0, -2.0, 0.0, 2.0, 9.0)]
-    assert steps == sorted(steps)
+    for name, values in {"supported": (-7.0, -3.0, -1.0, 0.0), "span": (-9.0, -2.0, 0.0, 2.0, 9.0)}.items():
+        steps = [judging.confidence(replace(least, **{name: value})) for value in values]
+        assert steps == sorted(steps)
+        assert steps[0] < steps[-1]
 
 
 def test_log_odds_are_finite() -> None:
@@ -125,24 +127,21 @@ def test_the_kind_of_words(text: str, kind: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "number", "whole"),
+    ("text", "number", "whole", "counted"),
     [
-        ("In all, 212 homes were left", "212", "212 homes"), ("it cost £12.1 million in all", "12.1", "£12.1 million"),
-        ("a 186-metre bridge", "186", "186-metre"), ("some twenty people came", "twenty", "twenty people"),
-        ("grew by 12 per cent", "12", "12 per cent"), ("grew by 12% then", "12", "12%"), ("of 12 in all", "12", "12"),
-        ("12 million people", "12", "12 million people"), ("it is 5 km long", "5 km", "5 km"), ("page 7.", "7", "7"),
+        ("In all, 212 homes were left", "212", "212", {"home"}), ("240 new homes", "240", "240", {"new", "home"}),
+        ("it cost £12.1 million in all", "12.1", "£12.1 million", {"£"}), ("12 per cent", "12", "12", {"%"}),
+        ("a 186-metre bridge", "186", "186", {"metr", "brid"}), ("some twenty people", "twenty", "twenty", {"peop"}),
+        ("by 12% then", "12", "12", {"%", "then"}), ("of 12 in all", "12", "12", set()), ("page 7.", "7", "7", set()),
+        ("12 million people", "12 million", "12 million", {"peop"}), ("is 5 km long", "5 km", "5 km", {"km", "long"}),
+        ("12\nhomes", "12", "12", set()), ("sold 3m of them", "3", "3m", {"m"}), ("12 Homes", "12", "12", {"home"}),
     ],
 )  # fmt: skip
-def test_a_number_has_its_unit(text: str, number: str, whole: str) -> None:
-    """The sign before it or the word after it, if that is one."""
+def test_a_number_with_what_it_counts(text: str, number: str, whole: str, counted: set[str]) -> None:
+    """The scale belongs to the number; what it counts is the sign, or the next words on the line."""
     start = text.index(number)
-    assert with_unit(text, start, start + len(number)) == whole
-
-
-def test_numbers_of_the_same_unit() -> None:
-    """Followed by the same word, or with the same sign."""
-    assert all(same_unit(*pair) for pair in (("212 homes", "240 homes"), ("£3", "£4 million"), ("1 %", "2 per cent")))
-    assert not any(same_unit(*pair) for pair in (("212 homes", "3 days"), ("212", "240"), ("212", "240 homes")))
+    assert scaled(text, start, start + len(number)) == whole
+    assert units(text, start, start + len(number)) == counted
 
 
 @pytest.mark.parametrize(
@@ -151,6 +150,7 @@ def test_numbers_of_the_same_unit() -> None:
         ("number", "some 300 people", "about 450"), ("number", "£2.5 million", "£2.6 million"),
         ("number", "seven", "9"), ("number", "41 per cent", "14 per cent"), ("date", "2 May 2025", "3 May 2025"),
         ("date", "May", "June"), ("name", "Ruth Pellow", "Owen Sandys"), ("number", "5 km", "6 km"),
+        ("number", "£1.2m", "£1.3 million"), ("number", "1 per cent", "2%"), ("number", "3 m", "4 m"),
     ],
 )  # fmt: skip
 def test_values_that_exclude_each_other(kind: Kind, first: str, second: str) -> None:
@@ -164,6 +164,8 @@ def test_values_that_exclude_each_other(kind: Kind, first: str, second: str) -> 
     [
         ("number", "three", "3"), ("number", "1,800", "1800 people"), ("number", "29,032 feet", "8,849 metres"),
         ("number", "some people", "4"), ("date", "2025", "May 2025"), ("date", "in May", "2 May"),
+        ("number", "$12m", "$12 million"), ("number", "5k people", "5 thousand people"), ("number", "3 m", "3 metres"),
+        ("number", "$5", "$6 million"),
         ("number", "40", "38 per cent"), ("name", "Mayor Pellow", "Ruth Pellow"), ("name", "the", "Owen Sandys"),
     ],
 )  # fmt: skip

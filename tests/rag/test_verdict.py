@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from index.types import StoredPassage
-from rag import judging
+from rag import evidence, judging
 from rag.ask import BUDGET, ask, examples, search
 from rag.reading import WordReader
-from rag.types import Answer, Question, Reading
+from rag.types import Answer, Question, Ranked, Reading, ScoredSpan
+from rag.verdict import weighed
 
 QUESTION = "Guests counted when the lantern bridge opened"
 COURIER = "Guests were counted when the lantern bridge opened: there were 3000 of them."
@@ -105,23 +107,58 @@ def test_other_values_alone_are_no_disagreement(two: Any) -> None:
 
 
 class Doubting(WordReader):
-    """A reader that hardly believes a passage's words where they are of the wire."""
+    """A reader that takes from what the wire's words are worth, and speaks of claims as it is told."""
+
+    def __init__(self, taken: float = 12.0, spoken: float = 0.95) -> None:
+        super().__init__()
+        self._taken, self._verdict = taken, (spoken / 2, spoken / 2, 1 - spoken)
 
     def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
-        """Compare the words, and take from what they are worth there."""
-        read = zip(super().read(question, passages, seconds), passages, strict=True)
+        """Compare the words."""
         return [
-            replace(one, spans=[replace(span, score=span.score - 12 * (passage.ref.document_id == "wire"))
-                                for span in one.spans])
-            for one, passage in read
-        ]  # fmt: skip
+            replace(one, verdict=self._verdict, spans=self._believed(one.spans, passage.ref.document_id))
+            for one, passage in zip(super().read(question, passages, seconds), passages, strict=True)
+        ]
+
+    def _believed(self, spans: Sequence[ScoredSpan], document: str) -> tuple[ScoredSpan, ...]:
+        taken = self._taken if document == "wire" else 0.0
+        return tuple(replace(span, score=span.score - taken) for span in spans)
 
 
-@pytest.mark.parametrize(("unit", "told"), [("guests", True), ("people", False), ("of them", False)])
-def test_a_doubtful_number_counts_where_its_unit_is_the_same(shelf: Any, unit: str, told: bool) -> None:
-    """What is worth too little for a rival is one where both documents count the same."""
+@pytest.mark.parametrize(
+    ("unit", "reader", "told"),
+    [
+        ("guests", Doubting(), True),
+        ("people", Doubting(), False),
+        ("of them", Doubting(), False),
+        ("guests", Doubting(taken=30.0), False),
+        ("guests", Doubting(spoken=0.5), False),
+        ("of them", Doubting(taken=0.0, spoken=0.5), True),
+    ],
+)
+def test_a_doubtful_number_counts_where_its_unit_is_the_same(
+    shelf: Any, unit: str, reader: WordReader, told: bool
+) -> None:
+    """What is worth too little for a rival is one where both count the same, and their documents surely speak of it."""
     shelf.add(courier=COURIER.replace("of them", "guests"), wire=WIRE.replace("of them", unit))
-    assert bool(answered(shelf, QUESTION, reader=Doubting()).conflicts) == told
+    assert bool(answered(shelf, QUESTION, reader=reader).conflicts) == told
+
+
+def test_a_number_of_something_else_does_not_hide_a_rival(shelf: Any) -> None:
+    """Of the other document the value that tells of the same is held against the answer, not its first number."""
+    shelf.add(courier=COURIER.replace("of them", "guests"), wire=f"4 trains ran. {WIRE}")
+    (conflict,) = answered(shelf, QUESTION).conflicts
+    assert {one.text for one in conflict.values} == {"3000", "4500"}
+
+
+def test_the_best_words_passage_says_whether_it_supports(ranked: Callable[..., Ranked]) -> None:
+    """Whichever passage comes first; without any words it is the first that was read."""
+    wordless = replace(ranked("one"), reading=Reading(5.0, (), (0.2, 0.0, 0.8)), score=0.9)
+    worded = replace(ranked("two 2"), reading=Reading(1.0, (ScoredSpan(4, 5, 3.0),), (0.7, 0.0, 0.3)), score=0.6)
+    signals = evidence.Signals(0.5, 1.0, (), counted=True)
+    both = [wordless, worded]
+    assert weighed(signals, both, judging.candidates(both)).supported == pytest.approx(math.log(0.7))
+    assert weighed(signals, [wordless], []).supported == pytest.approx(math.log(0.2))
 
 
 def test_other_words_are_alternatives(two: Any) -> None:

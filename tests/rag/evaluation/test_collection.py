@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from index.types import Vectors
+from rag import judging
 from rag.encoding import HashingEncoder
 from rag.errors import ReaderOff
 from rag.evaluation.cache import cache_key, cached_collection
@@ -57,6 +58,7 @@ def test_a_reader_is_a_system_of_its_own(beir: Path, tmp_path: Path) -> None:
     assert list(read.systems) == [*plain.systems, "reader"]
     assert result_json(read)["systems"] | result_json(plain)["systems"] == result_json(read)["systems"]
     assert [one.manifest["reader"] for one in (plain, read, some)] == [None, WordReader.fingerprint, None]
+    assert [one.manifest["settings"]["read"] for one in (plain, read, some)] == [0, judging.DEPTH, 0]
     answered = {"Exact match", "Token F1", "Answerability AUROC", "Answerability ECE"}
     assert answered <= set(read.systems["reader"].measures)
     assert not answered & set(read.systems["hybrid"].measures)
