@@ -47,8 +47,8 @@ class Rule:
     one passage is believed.
     """
 
-    supported: float = 0.2
-    contradicted: float = 0.45
+    supported: float = 0.3
+    contradicted: float = 0.55
     temperature: float = 0.85
 
 
