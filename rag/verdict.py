@@ -27,6 +27,7 @@ SPOKEN = 0.35  # the least probability that such a passage speaks of what the se
 COUNTED_WORTH, COUNTED_SPOKEN = -12.0, 0.6  # the same for a number that counts the same things as the first answer
 _LEAST_SUPPORT = 1e-4  # below it one is as good as the other
 _WORD = re.compile(r"\w+")
+_YEAR = re.compile(r"\b(?:1\d|20)\d\d\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +143,15 @@ def _disputed(likely: Sequence[Candidate], words: evidence.Words) -> Dispute | N
         return None
     first = likely[0]
     held = RIVAL[kind][1] * _coverage(first, words)
+    years = set(_YEAR.findall(words.query)) & _years(first)
     others: list[Rival] = []
     documents = {first.passage.stored.ref.document_id}
     for one in likely[1:]:
         spoken = _spoken(kind, first, one)
         name = one.passage.stored.ref.document_id
         if spoken is None or name in documents or _coverage(one, words) < held:
+            continue
+        if years and not years & _years(one):  # that of another year may well differ
             continue
         relation = compared(kind, _value(first, kind), _value(one, kind), words.query)
         if relation == "different":
@@ -157,6 +161,12 @@ def _disputed(likely: Sequence[Candidate], words: evidence.Words) -> Dispute | N
         if len(others) == RIVALS:
             break
     return Dispute(kind, words.query, _sentence(first), first, others) if others else None
+
+
+def _years(one: Candidate) -> Set[str]:
+    """Return the years that the passage names, its document's own included."""
+    stored = one.passage.stored
+    return set(_YEAR.findall(f"{stored.document.published or ''} {stored.passage.header} {stored.text}"))
 
 
 def _spoken(kind: Kind, first: Candidate, one: Candidate) -> float | None:

@@ -109,7 +109,7 @@ def test_other_values_alone_are_no_disagreement(two: Any) -> None:
 class Doubting(WordReader):
     """A reader that takes from what the wire's words are worth, and speaks of claims as it is told."""
 
-    def __init__(self, taken: float = 12.0, spoken: float = 0.95) -> None:
+    def __init__(self, taken: float = 16.0, spoken: float = 0.95) -> None:
         super().__init__()
         self._taken, self._verdict = taken, (spoken / 2, spoken / 2, 1 - spoken)
 
@@ -149,6 +149,13 @@ def test_a_number_of_something_else_does_not_hide_a_rival(shelf: Any) -> None:
     shelf.add(courier=COURIER.replace("of them", "guests"), wire=f"4 trains ran. {WIRE}")
     (conflict,) = answered(shelf, QUESTION).conflicts
     assert {one.text for one in conflict.values} == {"3000", "4500"}
+
+
+@pytest.mark.parametrize(("year", "told"), [("2024", True), ("2023", False)])
+def test_a_value_of_another_year_is_no_disagreement(shelf: Any, year: str, told: bool) -> None:
+    """Where the question names a year, the other document must name it too, in its text or by its date."""
+    shelf.add(courier=COURIER.replace("opened", "opened in 2024"), wire=WIRE.replace("opened", f"opened in {year}"))
+    assert bool(answered(shelf, f"{QUESTION} in 2024").conflicts) == told
 
 
 def test_the_best_words_passage_says_whether_it_supports(ranked: Callable[..., Ranked]) -> None:
