@@ -22,7 +22,7 @@ SURE = 3.5  # the least worth of a first answer that others are held against
 RIVAL = {"number": (0.1, 0.57, -8.0), "date": (0.1, 0.57, -8.0), "name": (0.43, 0.7, 1.0)}
 """By kind, what a value needs to be held against another document's: the least probability that its passage is
 relevant, the least share of the question's words in it, of what the first answer's passage holds, and its least worth.
-Chosen, as SURE and SPOKEN are, on the `dev` half of the seeds and on squad2's questions that were not trained on."""
+Chosen, as what stands around it, on the `dev` half of the seeds and on squad2's questions that were not trained on."""
 SPOKEN = 0.35  # the least probability that such a passage speaks of what the sentence of the first answer says
 COUNTED_WORTH, COUNTED_SPOKEN = -12.0, 0.6  # the same for a number that counts the same things as the first answer
 _LEAST_SUPPORT = 1e-4  # below it one is as good as the other
