@@ -44,16 +44,8 @@ def _config_digest(fingerprint: str, runtime: str, reader: tuple[str, str] | Non
             *(judging.LEAST, judging.depth(reader[1]), judging.REACH, judging.SPAN_RELEVANCE),
             *(judging.THRESHOLD, judging.WEIGHTS, judging.BIAS, judging.LEAST_WORTH),
             *(pairs.QUESTION, pairs.HEADER, pairs.WINDOW),
-            *(
-                verdict.ANSWERS,
-                verdict.MARKED,
-                verdict.OTHER,
-                verdict.RIVAL,
-                verdict.RIVALS,
-                verdict.SURE,
-                verdict.SPOKEN,
-            ),
-            *(verdict.COUNTED_WORTH, verdict.COUNTED_SPOKEN),
+            *(verdict.ANSWERS, verdict.MARKED, verdict.OTHER, verdict.RIVAL, verdict.RIVALS, verdict.SURE),
+            *(verdict.SPOKEN, verdict.COUNTED_WORTH, verdict.COUNTED_SPOKEN),
         ]
         deciding += [reader, asdict(judging.Blend()), asdict(Rule()), constants]
     return "sha256:" + hashlib.sha256(json.dumps(deciding).encode()).hexdigest()

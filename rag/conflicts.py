@@ -60,8 +60,8 @@ def differ(kind: Kind, first: str, second: str, question: str = "") -> bool:
 def scaled(text: str, start: int, end: int) -> str:
     """Return the number `text[start:end]` with the sign of money before it and the word after it that scales it."""
     after = _AFTER.match(text, end) if text[end - 1].isdigit() else None
-    scales = after is not None and after[1].lower() in {*_SCALES, *_SHORT}
-    return text[_begin(text, start) : after.end() if after and scales else end]
+    scaling = after is not None and after[1].lower() in {*_SCALES, *_SHORT}
+    return text[_begin(text, start) : after.end() if after and scaling else end]
 
 
 def units(text: str, start: int, end: int) -> Set[str]:
@@ -99,11 +99,11 @@ def _values(text: str) -> dict[str, float]:
     found = {}
     for number in _NUMBER.finditer(words):
         after = _AFTER.match(words, number.end())
-        short = after is not None and (money or after[0] == after[1])
-        scale = _SCALES.get(after[1]) or (_SHORT.get(after[1]) if short else None) if after else None
+        word = after[1] if after else ""
+        scales = {**_SCALES, **_SHORT} if money or (after and after[0] == word) else _SCALES
         plain = re.sub(r",(?=\d{3}\b)", "", number[0])
         if re.fullmatch(r"\d+(?:\.\d+)?", plain):
-            size = round(float(plain) * (scale or 1.0), 6)
+            size = round(float(plain) * scales.get(word, 1.0), 6)
             found[repr(size)] = size
         else:  # a version, a time, a decimal comma
             found[plain] = float(re.split("[.,]", plain)[0])

@@ -142,18 +142,19 @@ def _disputed(likely: Sequence[Candidate], words: evidence.Words) -> Dispute | N
     if not likely or likely[0].worth < SURE or (kind := evidence.kind_of(likely[0].text)) is None:
         return None
     first = likely[0]
-    held = RIVAL[kind][1] * _coverage(first, words)
+    value, held = _value(first, kind), RIVAL[kind][1] * _coverage(first, words)
     years = set(_YEAR.findall(words.query)) & _years(first)
     others: list[Rival] = []
     documents = {first.passage.stored.ref.document_id}
     for one in likely[1:]:
-        spoken = _spoken(kind, first, one)
         name = one.passage.stored.ref.document_id
-        if spoken is None or name in documents or _coverage(one, words) < held:
+        if name in documents or (spoken := _spoken(kind, first, one)) is None:
             continue
         if years and not years & _years(one):  # that of another year may well differ
             continue
-        relation = compared(kind, _value(first, kind), _value(one, kind), words.query)
+        if _coverage(one, words) < held:
+            continue
+        relation = compared(kind, value, _value(one, kind), words.query)
         if relation == "different":
             others.append(Rival(one, spoken))
         if relation != "unlike":

@@ -21,7 +21,7 @@ SEEDS = Path(__file__).parent.parent / "seeds"
 POINTS = 0.05
 MORE_IS_BETTER = {
     "hybrid": {"nDCG@10": 0.973, "Answer in highlights@3": 0.88, "Declined, unanswerable": 0.725},
-    "reader": {"nDCG@10": 0.988, "Answer in highlights@3": 0.89, "Declined, unanswerable": 0.55, "Token F1": 0.577},
+    "reader": {"nDCG@10": 0.988, "Answer in highlights@3": 0.89, "Declined, unanswerable": 0.575, "Token F1": 0.577},
 }
 LESS_IS_BETTER = {"hybrid": {"Declined, answerable": 0.06}, "reader": {"Declined, answerable": 0.05}}
 

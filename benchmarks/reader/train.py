@@ -163,8 +163,7 @@ class Training:
             if not at:
                 order = self.order(passes)
             chance = random.Random(f"{self.options.seed} {place}")
-            example = order[at]
-            add(batch, self.following(example, chance), self.tokenizer, chance, self.options.windows)
+            add(batch, self.following(order[at], chance), self.tokenizer, chance, self.options.windows)
             if batch.tokens >= STEP:
                 yield batch, place + 1
                 batch = Batch()

@@ -153,9 +153,17 @@ def test_a_number_of_something_else_does_not_hide_a_rival(shelf: Any) -> None:
 
 @pytest.mark.parametrize(("year", "told"), [("2024", True), ("2023", False)])
 def test_a_value_of_another_year_is_no_disagreement(shelf: Any, year: str, told: bool) -> None:
-    """Where the question names a year, the other document must name it too, in its text or by its date."""
+    """Where the question names a year that the answer's passage names, the other passage must name it too."""
     shelf.add(courier=COURIER.replace("opened", "opened in 2024"), wire=WIRE.replace("opened", f"opened in {year}"))
     assert bool(answered(shelf, f"{QUESTION} in 2024").conflicts) == told
+
+
+def test_the_year_of_a_document_is_named_by_its_date(shelf: Any) -> None:
+    """It need not stand in the text."""
+    shelf.add(courier=COURIER.replace("opened", "opened in 2024"), honey="Honey was harvested in July 2024.")
+    for year, told in (("2024", True), ("2023", False)):
+        shelf.put([shelf.document("wire", WIRE, published=f"{year}-05-19")])
+        assert bool(answered(shelf, f"{QUESTION} in 2024").conflicts) == told
 
 
 def test_the_best_words_passage_says_whether_it_supports(ranked: Callable[..., Ranked]) -> None:
