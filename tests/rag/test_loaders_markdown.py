@@ -1,7 +1,7 @@
 """Markdown: front matter, headings with exact offsets, the text unchanged."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rag.errors import NoText
@@ -99,6 +99,7 @@ def test_headings_have_exact_offsets_whatever_the_line_ends():
     ]
 
 
+@example(["\0", "```\n", "\0", "> ", "```\n", "b\n===\n"])
 @given(
     st.lists(st.sampled_from(["# a\n", "b\n===\n", "```\n", "> ", "- ", "\r\n", "\r", "\n", "\0", "\u2028", "x", "\t"]))
 )
@@ -109,7 +110,11 @@ def test_headings_of_any_markdown_lie_within_whole_lines(pieces):
         assert heading.start == 0 or text[heading.start - 1] in "\r\n"
         assert heading.end == len(text) or text[heading.end] in "\r\n"
         inside = text[heading.start : heading.end].replace("\0", "\ufffd")
-        assert all(word in inside for word in heading.title.split())
+        if "`" in inside:  # the marks of code are taken out of the title, and a word can lie on both sides of them
+            left = iter(inside)
+            assert all(sign in left for sign in "".join(heading.title.split()))
+        else:
+            assert all(word in inside for word in heading.title.split())
 
 
 @pytest.mark.parametrize(
