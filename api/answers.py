@@ -107,9 +107,18 @@ class SaidOut(Shown):
     document: DocumentNamed
 
 
+class QuoteOut(SaidOut):
+    """What a person would accept as the answer; `columns` are the names of a table row's columns."""
+
+    kind: Literal["sentence", "list", "row", "passage", "heading"]
+    confidence: float | None
+    columns: list[str]
+
+
 class ShortAnswerOut(SaidOut):
     """The exact words that answer; `alternatives` are other answers that passages give, best first."""
 
+    confidence: float | None
     alternatives: list[SaidOut]
 
 
@@ -128,17 +137,19 @@ class SnapshotOut(Shown):
 
 
 class AnswerOut(Shown):
-    """The answer to `/v1/ask`; `confidence`, `threshold` and `answer` are null without a reader."""
+    """The answer to `/v1/ask`; `confidence`, `threshold`, `quote` and `answer` are null without a reader."""
 
     id: str
     object: Literal["answer"]
     created: str
     query: str
     standalone_query: str | None
+    outcome: Literal["answered", "related", "absent"]
     answerable: bool
     confidence: float | None
     threshold: float | None
     reason: ReasonOut | None
+    quote: QuoteOut | None
     answer: ShortAnswerOut | None
     passages: list[PassageOut]
     nearest: list[PassageOut]

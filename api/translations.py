@@ -24,6 +24,7 @@ from api.answers import (
     HighlightOut,
     PageOut,
     PassageOut,
+    QuoteOut,
     ReasonOut,
     SaidOut,
     ScoresOut,
@@ -37,7 +38,7 @@ from api.inventory import CollectionOut, CollectionSummary, DocumentOut, Documen
 from index.types import CollectionInfo, DocumentInfo
 from rag.ask import SearchResult
 from rag.claims import Checked, Claim
-from rag.types import Answer, AnswerPassage, Citation, Highlight, IngestResult, ShortAnswer
+from rag.types import Answer, AnswerPassage, Citation, Highlight, IngestResult, Quote, ShortAnswer
 
 
 def now() -> str:
@@ -110,7 +111,7 @@ def _passage(passage: AnswerPassage) -> PassageOut:
     )
 
 
-def _said(said: ShortAnswer) -> SaidOut:
+def _said(said: ShortAnswer | Quote) -> SaidOut:
     about = said.document
     document = DocumentNamed(id=about.id, title=about.title, source=about.source, published=about.published)
     return SaidOut(text=said.text, citation=_citation(said.citation), document=document)
@@ -119,7 +120,15 @@ def _said(said: ShortAnswer) -> SaidOut:
 def _short(answer: Answer) -> ShortAnswerOut | None:
     if answer.answer is None:
         return None
-    return ShortAnswerOut(**dict(_said(answer.answer)), alternatives=[_said(one) for one in answer.alternatives])
+    others = [_said(one) for one in answer.alternatives]
+    return ShortAnswerOut(**dict(_said(answer.answer)), confidence=answer.answer.confidence, alternatives=others)
+
+
+def _quote(quoted: Quote | None) -> QuoteOut | None:
+    if quoted is None:
+        return None
+    said = dict(_said(quoted))
+    return QuoteOut(**said, kind=quoted.kind, confidence=quoted.confidence, columns=list(quoted.columns))
 
 
 def answer_out(answer: Answer, config: str) -> AnswerOut:
@@ -130,10 +139,12 @@ def answer_out(answer: Answer, config: str) -> AnswerOut:
         created=now(),
         query=answer.query,
         standalone_query=answer.standalone_query,
+        outcome=answer.outcome,
         answerable=answer.answerable,
         confidence=answer.confidence,
         threshold=answer.threshold,
         reason=ReasonOut(code=answer.reason.code, text=answer.reason.text) if answer.reason else None,
+        quote=_quote(answer.quote),
         answer=_short(answer),
         passages=[_passage(one) for one in answer.passages],
         nearest=[_passage(one) for one in answer.nearest],

@@ -80,7 +80,7 @@ def ask(
     yield Answer(
         query=question.query,
         standalone_query=found.standalone_query,
-        answerable=judged.reason is None,
+        outcome=judged.outcome,
         reason=judged.reason,
         passages=shown if judged.reason is None else [],
         nearest=[] if judged.reason is None else shown,
@@ -89,6 +89,7 @@ def ask(
         timing_ms={**found.timing_ms, "read": reading, "total": (time.perf_counter() - started) * 1000},
         confidence=judged.confidence,
         threshold=judged.threshold,
+        quote=judged.quote,
         answer=next(iter(judged.answers), None),
         alternatives=judged.answers[1:],
         conflicts=conflicts,

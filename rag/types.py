@@ -13,6 +13,8 @@ from index.types import DocumentInfo, Json, StoredPassage
 
 Mode = Literal["hybrid", "dense", "lexical"]
 Mark = Literal["answer", "sentence", "term"]
+Outcome = Literal["answered", "related", "absent"]
+QuoteKind = Literal["sentence", "list", "row", "passage", "heading"]
 IngestStatus = Literal["added", "replaced", "unchanged", "failed"]
 
 
@@ -179,11 +181,31 @@ class AnswerPassage:
 
 @dataclass(frozen=True, slots=True)
 class ShortAnswer:
-    """The exact words that answer, with their citation, and the document that says them."""
+    """The exact words that answer, with their citation, and the document that says them.
+
+    `confidence` is the probability that they are right, None where they are no first answer.
+    """
 
     text: str
     citation: Citation
     document: DocumentInfo
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a person would accept as the answer: a sentence, list, table row or paragraph, whole and no longer.
+
+    `columns` are the names of a row's columns, in order, empty where it has none; `confidence` is the probability that
+    it answers, None where nothing was read.
+    """
+
+    text: str
+    kind: QuoteKind
+    citation: Citation
+    document: DocumentInfo
+    confidence: float | None = None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +226,14 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said: passages when answerable, otherwise a reason and what came nearest."""
+    """What is said: passages when answered, otherwise a reason and what came nearest.
+
+    `related`: passages speak of it, but none says it surely; `absent`: the documents lack the subject.
+    """
 
     query: str
     standalone_query: str | None
-    answerable: bool
+    outcome: Outcome
     reason: Reason | None
     passages: Sequence[AnswerPassage]
     nearest: Sequence[AnswerPassage]
@@ -218,10 +243,16 @@ class Answer:
     warnings: Sequence[str] = ()
     confidence: float | None = None  # the probability that the documents hold an answer, None without a reader
     threshold: float | None = None  # the least confidence that is answered, None without a reader
+    quote: Quote | None = None  # of an answered question
     answer: ShortAnswer | None = None
     alternatives: Sequence[ShortAnswer] = ()  # other answers that passages give, best first
     conflicts: Sequence[Conflict] = ()
     ranking: int | None = None  # the version of the collection's own ranking that decided, None for the default
+
+    @property
+    def answerable(self) -> bool:
+        """Whether the passages are shown as an answer."""
+        return self.outcome == "answered"
 
 
 @dataclass(frozen=True, slots=True)

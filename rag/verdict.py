@@ -12,7 +12,7 @@ from rag.conflicts import Kind, compared, differ, scaled, units
 from rag.judging import Candidate
 from rag.retrieval import Retrieved
 from rag.splitting import sentences
-from rag.types import Conflict, Question, Ranked, Reading, Reason, ShortAnswer, Span
+from rag.types import Conflict, Outcome, Question, Quote, Ranked, Reading, Reason, ShortAnswer, Span
 
 ANSWERS = 4  # the first and at most three others
 MARKED = 0.1  # the least probability of relevance of a passage in which words are marked as an answer
@@ -60,8 +60,10 @@ class Judged:
     """
 
     reason: Reason | None
+    outcome: Outcome
     confidence: float | None = None
     threshold: float | None = None
+    quote: Quote | None = None
     answers: Sequence[ShortAnswer] = ()
     dispute: Dispute | None = None
     marked: Mapping[str, Span] = field(default_factory=dict)
@@ -80,17 +82,18 @@ def judge(
     least = judging.THRESHOLD if question.min_confidence is None else question.min_confidence
     nothing = _nothing(question, found, ranked)
     if nothing is not None:
-        return Judged(nothing, 0.0, least) if read else Judged(nothing)
+        return Judged(nothing, "absent", 0.0, least) if read else Judged(nothing, "absent")
     measured = evidence.signals(words, ranked)
     declined = Reason("below_threshold", evidence.explain(measured, found.found.documents))
     if not read:
-        return Judged(None if evidence.enough(measured) else declined)
+        return Judged(None, "answered") if evidence.enough(measured) else Judged(declined, "related")
     likely = judging.candidates(ranked)
     sure = judging.confidence(weighed(measured, ranked, likely))
     marked = _marked(likely, answered=sure >= least)
     if sure < least:
-        return Judged(declined, sure, least, marked=marked)
-    return Judged(None, sure, least, _answers(likely, collection), _disputed(likely, words), marked)
+        return Judged(declined, "related", sure, least, marked=marked)
+    quoted = _quoted(likely[0], collection) if likely else None
+    return Judged(None, "answered", sure, least, quoted, _answers(likely, collection), _disputed(likely, words), marked)
 
 
 def weighed(measured: evidence.Signals, ranked: Sequence[Ranked], likely: Sequence[Candidate]) -> judging.Evidence:
@@ -204,6 +207,14 @@ def _value(one: Candidate, kind: Kind) -> str:
 def _counted(kind: Kind, one: Candidate) -> Set[str]:
     """Return what a number counts, nothing of other words."""
     return units(one.passage.stored.text, one.span.start, one.span.end) if kind == "number" else set()
+
+
+def _quoted(one: Candidate, collection: str) -> Quote:
+    text, block = one.passage.stored.text, assembly.block([one.passage], None)
+    span = next(each for each in sentences(text) if each.start <= one.span.start < each.end)
+    span = Span(span.start, span.start + len(text[span.start : span.end].rstrip()))
+    document = one.passage.stored.document
+    return Quote(text[span.start : span.end], "sentence", assembly.quote(block, span, collection), document, 0.5)
 
 
 def _sentence(one: Candidate) -> str:

@@ -13,7 +13,7 @@ from rag.evaluation.questions import DatasetQuestion
 from rag.evaluation.result import Evaluation
 from rag.evaluation.run import Plan, Progress, chosen, evaluate_systems, no_progress
 from rag.evaluation.systems import Name, System, mode_of
-from rag.types import Answer, AnswerPassage, Citation, Conflict, Highlight, Reason, ShortAnswer
+from rag.types import Answer, AnswerPassage, Citation, Conflict, Highlight, Quote, Reason, ShortAnswer
 
 Found = Mapping[str, Any]  # a passage, a citation, an answer as the HTTP contract has them
 
@@ -89,7 +89,7 @@ class ServedSystem:
         return Answer(
             query=answer["query"],
             standalone_query=answer["standalone_query"],
-            answerable=answer["answerable"],
+            outcome=answer["outcome"],
             reason=Reason(reason["code"], reason["text"]) if reason else None,
             passages=[_passage(one) for one in answer["passages"]],
             nearest=[_passage(one) for one in answer["nearest"]],
@@ -99,6 +99,7 @@ class ServedSystem:
             warnings=answer["warnings"],
             confidence=answer["confidence"],
             threshold=answer["threshold"],
+            quote=_quote(answer["quote"]) if answer["quote"] else None,
             answer=_said(short) if short else None,
             alternatives=[_said(one) for one in short["alternatives"]] if short else (),
             conflicts=[Conflict(one["kind"], [_said(value) for value in one["values"]]) for one in answer["conflicts"]],
@@ -170,7 +171,14 @@ def _citation(found: Found) -> Citation:
 
 def _said(found: Found) -> ShortAnswer:
     citation = _citation(found["citation"])
-    return ShortAnswer(found["text"], citation, _document(found["document"], citation.document_sha256))
+    document = _document(found["document"], citation.document_sha256)
+    return ShortAnswer(found["text"], citation, document, found.get("confidence"))
+
+
+def _quote(found: Found) -> Quote:
+    said = _said(found)
+    columns = tuple(found["columns"])
+    return Quote(said.text, found["kind"], said.citation, said.document, said.confidence, columns)
 
 
 def _document(found: Found, sha256: str) -> DocumentInfo:

@@ -55,7 +55,7 @@ def _steps(body: AskRequest, running: Running, streamed: bool) -> Iterator[Candi
     """Yield the steps of the journey; a place among the questions is held until the last of them is worked out."""
     with running.metrics.asking("ask"):
         answer = yield from _worked_out(body, running, streamed)
-    running.metrics.asked("ask", "answered" if answer.answerable else "declined", answer.timing_ms)
+    running.metrics.asked("ask", answer.outcome, answer.timing_ms)
     yield answer
 
 

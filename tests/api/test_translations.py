@@ -42,7 +42,7 @@ SAID = ShortAnswer("words", replace(PASSAGE.citation, start=8, start_utf16=9, qu
 DECLINED = Answer(
     query="q",
     standalone_query="q again",
-    answerable=False,
+    outcome="related",
     reason=Reason("below_threshold", "Nothing fits."),
     passages=[],
     nearest=[PASSAGE],
@@ -115,7 +115,7 @@ def test_an_exact_answer_is_cited_with_its_alternatives() -> None:
     whole = told["nearest"][0]["citation"]
     place = {"start_char": 8, "start_utf16": 9, "quote": "words", "url": "/d/a.pdf?collection=notes&s=8-13"}
     said = {"text": "words", "citation": whole | place, "document": document}
-    assert told["answer"] == {**said, "alternatives": [{**said, "text": "Some"}]}
+    assert told["answer"] == {**said, "confidence": None, "alternatives": [{**said, "text": "Some"}]}
 
 
 def test_what_sources_disagree_on_is_told_value_by_value() -> None:

@@ -56,7 +56,9 @@ def passage() -> AnswerPassage:
     return AnswerPassage(1, "bell.txt:0", TEXT, 0.9, 0.5, 2.0, DOCUMENT, citation(TEXT), marks)
 
 
-ANSWER = Answer("Who cast the bell?", None, True, None, [passage()], [], "1", (), {}, confidence=0.914, threshold=0.5)
+ANSWER = Answer(
+    "Who cast the bell?", None, "answered", None, [passage()], [], "1", (), {}, confidence=0.914, threshold=0.5
+)
 EXACT = replace(ANSWER, answer=said("Orla Finch"))
 
 

@@ -53,7 +53,7 @@ def passage(
 def answer(query: str, passages: Sequence[AnswerPassage]) -> Answer:
     """An answer that shows `passages`, or declines where there are none."""
     reason = None if passages else Reason("below_threshold", "Nothing here answers that.")
-    return Answer(query, None, bool(passages), reason, passages, [], "1", (), {})
+    return Answer(query, None, "answered" if passages else "absent", reason, passages, [], "1", (), {})
 
 
 class KnownSystem:
