@@ -19,7 +19,7 @@ from api.cli.output import Exit, emit, err, fail, out, plain_errors
 if TYPE_CHECKING:
     from api.settings import Settings
     from rag.evaluation.datasets import Dataset
-    from rag.evaluation.result import Evaluation
+    from rag.evaluation.result import Evaluation, SystemResult
     from rag.evaluation.run import Plan
     from rag.evaluation.systems import Name
     from rag.evaluation.trec import Run
@@ -166,6 +166,25 @@ def _systems(names: list[str] | None) -> list[Name] | None:
     return [name for name in SYSTEMS if name in names]  # type: ignore[misc]
 
 
+def _show_outcomes(system: str, result: SystemResult) -> None:
+    """Print what came of the questions of one system by their type, where they were asked, and how long quotes are."""
+    if not result.came:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(f"outcomes, {system}")
+    counts = result.came[0].outcomes
+    for head in ("n", *counts):
+        table.add_column(head, justify="right")
+    for one in result.came:
+        kind = one.type or "all"
+        name = kind if one.answerable else f"{kind}, unanswerable"
+        table.add_row(Text(name), str(one.questions), *(str(one.outcomes[outcome]) for outcome in counts))
+    out.print()
+    out.print(table)
+    if result.quote_length:
+        out.print(Text(f"\nquote length, median: {result.quote_length.median} code points, n {result.quote_length.n}"))
+
+
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
@@ -188,5 +207,7 @@ def _show(evaluation: Evaluation) -> None:
         cells = [f"{one.mean:.3f}\n{one.low:.3f}–{one.high:.3f}" if one else "" for one in found]
         table.add_row(measure, ", ".join(counts), *map(Text, cells))
     out.print(table)
+    for name, result in list(evaluation.systems.items())[-1:]:  # what users get
+        _show_outcomes(name, result)
     if evaluation.diagnosis:
         show_diagnosis(evaluation.diagnosis)

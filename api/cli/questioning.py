@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -34,7 +37,7 @@ def ask(
     as_json: AsJson = False,
     output: Output = None,
 ) -> None:
-    """Ask a question and read the answer and the passages it stands in; exit status 1 where nothing answers."""
+    """Ask a question and read the quote that answers; exit status 0 where answered, 1 where related or absent."""
     body = {**_body(query, collection, top_k, filter, mode, read, budget_ms), "min_confidence": min_confidence}
     with service(context) as at_work:
         value = at_work.ask(body)
@@ -73,17 +76,23 @@ def _body(
 
 
 def show_answer(answer: dict[str, Any]) -> None:
-    """Print the JSON of `/v1/ask` for a person: exact words, confidence and passages, or why there are none."""
+    """Print the JSON of `/v1/ask` for a person: quote, confidence and passages, or why it is not answered."""
     _show_left_out(answer)
-    if answer["answerable"]:
+    if answer["outcome"] == "answered":
         _show_exact(answer)
         _show_passages(answer["passages"])
         return
     out.print(Text(answer["reason"]["text"], style="bold"))
     _show_confidence(answer)
     if answer["nearest"]:
-        out.print("\nWhat came nearest (not an answer):\n")
-        _show_passages(answer["nearest"])
+        out.print(f"\n{_UNSURE[answer['outcome']]}\n")
+        _show_passages(answer["nearest"], kinds={"sentence", "term"})
+
+
+_UNSURE = {
+    "related": "What speaks of it (no sure answer):",
+    "absent": "What came nearest (not an answer):",
+}
 
 
 def _show_found(found: dict[str, Any]) -> None:
@@ -92,16 +101,18 @@ def _show_found(found: dict[str, Any]) -> None:
 
 
 def _show_left_out(value: dict[str, Any]) -> None:
-    if value["degraded"]:
-        out.print(Text(f"Left out: {', '.join(value['degraded'])}\n", style="dim"))
+    degraded, warnings = value["degraded"], value.get("warnings", [])  # a search has none
+    told = [*([f"Left out: {', '.join(degraded)}"] if degraded else []), *warnings]
+    if told:
+        out.print(Text("\n".join(told) + "\n", style="dim"))
 
 
 def _show_exact(answer: dict[str, Any]) -> None:
-    """Show the exact words that answer, how sure that is, other answers, and what sources disagree on."""
-    exact, passages = answer["answer"], answer["passages"]
-    if exact is not None:
-        out.print(Text(exact["text"], style="bold green"))
-        _show_said(exact, passages)
+    """Show the quote that answers, how sure that is, other answers, and what sources disagree on."""
+    quote, exact, passages = answer["quote"], answer["answer"], answer["passages"]
+    if quote is not None:
+        out.print(quoted(quote, exact))
+        _show_about(quote)
     _show_confidence(answer)
     told = [("Other answers:", exact["alternatives"])] if exact is not None and exact["alternatives"] else []
     told += [(f"Sources disagree on a {one['kind']}:", one["values"]) for one in answer["conflicts"]]
@@ -110,8 +121,58 @@ def _show_exact(answer: dict[str, Any]) -> None:
         for said in values:
             out.print(Text(f"• {said['text']}", style="green"))
             _show_said(said, passages)
-    if exact is not None or answer["confidence"] is not None:
+    if quote is not None or answer["confidence"] is not None:
         out.print()
+
+
+def quoted(quote: dict[str, Any], exact: dict[str, Any] | None) -> Text:
+    """Return the quote with the exact words marked, where they lie in it; a row as its cells with their columns."""
+    text, shift = Text(quote["text"]), quote["citation"]["start_char"]
+    if exact is not None and _holds(quote["citation"], exact["citation"]):
+        cited = exact["citation"]
+        text.stylize(_STYLES["answer"], cited["start_char"] - shift, cited["end_char"] - shift)
+    cells = cells_of(quote)
+    if not cells:
+        return text
+    return Text(" · ").join(Text(f"{name}: " if name else "") + text[start:end] for name, start, end in cells)
+
+
+def cells_of(quote: dict[str, Any]) -> list[tuple[str, int, int]]:
+    """Return a row's cells but the empty ones: each its column's name, and where it starts and ends in the text.
+
+    There is none where the quote is no row with columns, or it is not sure which column each cell belongs to. Names
+    stand in the row itself (`Harbour: Brest | Range: 6.1`), or each column has a cell; api/page/quote.js reads alike.
+    """
+    text, columns = quote["text"], quote["columns"]
+    if quote["kind"] != "row" or not columns:
+        return []
+    pieces = list(_between_bars(text))
+    named = [_named(text, start, end, columns) for start, end in pieces]
+    nameless = named.count(None)
+    if nameless < len(pieces):
+        sure = nameless <= columns.count("")
+        return [one or ("", *piece) for one, piece in zip(named, pieces, strict=True)] if sure else []
+    if len(pieces) != len(columns):
+        return []
+    return [(name, start, end) for name, (start, end) in zip(columns, pieces, strict=True) if start < end]
+
+
+def _between_bars(text: str) -> Iterator[tuple[int, int]]:
+    """Yield what stands between the bars of a row, without blanks; a bar at either end begins no cell."""
+    edges = [-1, *(bar.start() for bar in re.finditer(r"(?<!\\)\|", text)), len(text)]
+    last = len(edges) - 2
+    for place, (before, to) in enumerate(pairwise(edges)):
+        piece = text[before + 1 : to]
+        start = to - len(piece.lstrip())
+        if piece.strip() or 0 < place < last:
+            yield start, start + len(piece.strip())
+
+
+def _named(text: str, start: int, end: int, columns: Sequence[str]) -> tuple[str, int, int] | None:
+    """Return the value of a cell `Name: value` with its name, None where none of the columns begins it."""
+    start += 2 if text.startswith("- ", start, end) else 0
+    name = next((one for one in columns if one and text.startswith(f"{one}: ", start, end)), None)
+    return None if name is None else (name, start + len(name) + 2, end)
 
 
 def _show_confidence(answer: dict[str, Any]) -> None:
@@ -126,11 +187,17 @@ def confidence_in_words(confidence: float) -> str:
 
 
 def _show_said(said: dict[str, Any], passages: list[dict[str, Any]]) -> None:
-    """Show the sentence that exact words stand in, as far as the passages shown have it, and its place."""
-    document, citation = said["document"], said["citation"]
+    """Show the sentence that exact words stand in, as far as the passages shown have it, and their place."""
+    citation = said["citation"]
     holding = next((one for one in passages if _holds(one["citation"], citation)), None)
     if holding is not None:
         out.print(Text(f"  “{_sentence(holding, citation)}”"))
+    _show_about(said)
+
+
+def _show_about(said: dict[str, Any]) -> None:
+    """Show which document says it, and where in it."""
+    document, citation = said["document"], said["citation"]
     about = [document["title"] or document["id"], document["source"], document["published"]]
     told = " · ".join(part for part in [*about, _place(citation)] if part)
     out.print(Text(f"  {told}", style="dim"))
@@ -158,13 +225,15 @@ def _place(citation: dict[str, Any]) -> str:
 _STYLES = {"answer": "bold green", "sentence": "yellow", "term": "underline"}
 
 
-def _show_passages(passages: list[dict[str, Any]]) -> None:
+def _show_passages(passages: list[dict[str, Any]], *, kinds: Collection[str] = tuple(_STYLES)) -> None:
+    """Show passages with their highlights of some kinds."""
     for passage in passages:
         document, citation = passage["document"], passage["citation"]
         about = [document["title"] or document["id"], document["source"], document["published"]]
         out.print(Text(f"{passage['rank']}. " + " · ".join(part for part in about if part), style="bold"))
         text = Text(passage["text"])
-        for mark in sorted(passage["highlights"], key=lambda one: bool(one["kind"] == "answer")):  # on top of others
+        marks = [one for one in passage["highlights"] if one["kind"] in kinds]
+        for mark in sorted(marks, key=lambda one: bool(one["kind"] == "answer")):  # on top of others
             start, end = mark["start_char"] - citation["start_char"], mark["end_char"] - citation["start_char"]
             text.stylize(_STYLES[mark["kind"]], start, end)
         out.print(text)

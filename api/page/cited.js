@@ -18,9 +18,9 @@ export function About({ document, citation }) {
   </p>`;
 }
 
-/** A passage's quote, cut to what matters until all of it is asked for; print shows all of it. */
-function Quote({ passage }) {
-  const [whole, setWhole] = useState(false);
+/** A passage's text, cut to what matters unless it is shown `full` or all of it is asked for; print shows all of it. */
+function Quote({ passage, full }) {
+  const [whole, setWhole] = useState(full);
   const pieces = piecesOf(passage);
   const layers = layersOf(passage.citation, passage.highlights);
   const piece = ({ start, end, shown }) => {
@@ -45,19 +45,21 @@ export function Chip({ number, document, citation, onClick }) {
   </button>`;
 }
 
-function Passage({ passage, onOpen }) {
+function Passage({ passage, full, onOpen }) {
   const { rank, document, citation } = passage;
   return html`<li class="passage">
     <h3><${Chip} number=${rank} document=${document} citation=${citation} onClick=${() => onOpen(passage)} /></h3>
     <${About} document=${document} citation=${citation} />
-    <${Quote} passage=${passage} />
+    <${Quote} passage=${passage} full=${full} />
   </li>`;
 }
 
-/** Passages in their order. */
-export const Passages = ({ passages, onOpen }) =>
+/** Passages in their order; `full` shows long ones without a cut. */
+export const Passages = ({ passages, full = false, onOpen }) =>
   html`<ol class="passages">
-    ${passages.map((passage) => html`<${Passage} key=${passage.id} passage=${passage} onOpen=${onOpen} />`)}
+    ${passages.map(
+      (passage) => html`<${Passage} key=${passage.id} passage=${passage} full=${full} onOpen=${onOpen} />`,
+    )}
   </ol>`;
 
 /** What the marks in passages mean; `exact` where words that answer are among them. */

@@ -1,8 +1,9 @@
-// The exact answer of a turn: words in their sentence, how sure that is, other answers, what sources disagree on.
+// What stands above the passages of an answered turn: the quote, how sure that is, other answers, disagreement.
 
 import { html } from "./vendor/standalone.module.js";
 import { About, Chip } from "./cited.js";
 import { inSentence, passageAround } from "./marks.js";
+import { Quoted } from "./quote.js";
 import { confidenceInWords } from "./words.js";
 
 /** What the viewer opens for exact words: the passage that holds them with only these words marked, or their place. */
@@ -28,7 +29,7 @@ function Said({ said, passages, onOpen }) {
 export const Confidence = ({ of }) =>
   of !== null &&
   html`<p class="confidence">
-    Confidence that the answer is here: <strong>${confidenceInWords(of)}</strong> (${Math.round(100 * of)} %)
+    Confidence that the answer is here: <strong>${confidenceInWords(of)}</strong> (${`${Math.round(100 * of)}\u00a0%`})
   </p>`;
 
 function Conflict({ conflict, ...shown }) {
@@ -55,13 +56,13 @@ const Alternatives = ({ alternatives, ...shown }) => html`<section class="altern
 </section>`;
 
 /** What stands above the passages of an answered turn. */
-export function Exact({ answer: { answer, confidence, conflicts, passages }, onOpen }) {
+export function Exact({ answer: { quote, answer, confidence, conflicts, passages }, onOpen }) {
   const shown = { passages, onOpen };
   return html`${
-    answer &&
+    quote &&
     html`<section class="exact said" aria-label="Answer">
       <h3 class="visually-hidden">Answer</h3>
-      <${Said} said=${answer} ...${shown} />
+      <${Quoted} quote=${quote} answer=${answer} ...${shown} />
     </section>`
   }
     <${Confidence} of=${confidence} />

@@ -5,10 +5,14 @@ import { Legend, Passages } from "./cited.js";
 import { ask } from "./client.js";
 import { Confidence, Exact } from "./exact.js";
 import { filterForApi } from "./filters.js";
+import { quoteInWords } from "./quote.js";
 import { confidenceInWords, count, leftOut } from "./words.js";
 
 const TURNS_REMEMBERED = 3; // as many as go along with a follow-up question
 const WORDS_OF_AN_ANSWER = 500; // in characters: what a follow-up needs to know of the answer before it
+const WORDS_HEARD = 300; // of a quote, in characters: the rest is on the page
+
+const RELATED = "Related, but no sure answer";
 
 function reduce(turns, { type, id, instead, ...change }) {
   if (type === "clear") return [];
@@ -16,6 +20,8 @@ function reduce(turns, { type, id, instead, ...change }) {
     return [{ id, state: "asking", passages: [], ...change }, ...turns.filter((turn) => turn.id !== instead)];
   return turns.map((turn) => (turn.id === id ? { ...turn, ...change } : turn));
 }
+
+const saidIn = ({ quote, passages, reason }) => quote?.text || passages[0]?.text || reason?.text || "";
 
 /** The turns that go along with a new question, oldest first; `turns` has the newest first. */
 export function historyOf(turns) {
@@ -26,10 +32,7 @@ export function historyOf(turns) {
   return whole
     .flatMap(({ asked, answer }) => [
       { role: "user", content: asked.query },
-      {
-        role: "assistant",
-        content: (answer.passages[0]?.text || answer.reason?.text || "").trim().slice(0, WORDS_OF_AN_ANSWER),
-      },
+      { role: "assistant", content: saidIn(answer).trim().slice(0, WORDS_OF_AN_ANSWER) },
     ])
     .filter(({ content }) => content);
 }
@@ -38,7 +41,7 @@ async function run(question, signal, change) {
   try {
     for await (const { event, data } of ask(question, signal)) {
       if (event === "candidates") change({ state: "streaming", passages: data.passages || [] });
-      else change({ state: data.answerable ? "answered" : "unanswered", answer: data, passages: data.passages });
+      else change({ state: data.outcome, answer: data, passages: data.passages });
     }
   } catch (problem) {
     if (problem.name === "AbortError") change({ state: "cancelled", passages: [] });
@@ -68,10 +71,13 @@ export function useTurns() {
   return { turns, ask: start, cancel, clear };
 }
 
-function answeredInWords({ answer, conflicts, confidence, passages }) {
+const cut = (text, length) => (text.length > length ? `${text.slice(0, length).trimEnd()} …` : text);
+
+function answeredInWords({ quote, answer, conflicts, confidence, passages }) {
   const told = [
     `Answered with ${count(passages.length, "passage")}.`,
     answer && `The answer: ${answer.text}.`,
+    quote && `Quoted: “${cut(quoteInWords(quote), WORDS_HEARD)}”`,
     confidence !== null && `Confidence: ${confidenceInWords(confidence)}.`,
     conflicts.length > 0 && "Sources disagree.",
   ];
@@ -82,7 +88,8 @@ function answeredInWords({ answer, conflicts, confidence, passages }) {
 export function announcement(turn) {
   if (!turn) return "";
   if (turn.state === "answered") return answeredInWords(turn.answer);
-  if (turn.state === "unanswered") return `Not found. ${turn.answer.reason?.text || ""}`;
+  if (turn.state === "related") return `${RELATED}. ${turn.answer.reason?.text || ""}`;
+  if (turn.state === "absent") return `Not found. ${turn.answer.reason?.text || ""}`;
   if (turn.state === "failed") return `${turn.problem.title} ${turn.problem.detail}`;
   return turn.state === "cancelled" ? "Cancelled." : "";
 }
@@ -97,24 +104,43 @@ function Failed({ problem, onRetry }) {
   </div>`;
 }
 
-function Unanswered({ turn, documents, onOpen }) {
-  const { reason, nearest, confidence } = turn.answer;
-  const where = filterForApi(turn.asked.filter)
-    ? "in the documents that the filter leaves"
-    : documents
-      ? `in ${count(documents, "document")}`
-      : "here";
+/** Passages that do not answer, without the marks of words that would. */
+const withoutWords = (passages) =>
+  passages.map((passage) => ({ ...passage, highlights: passage.highlights.filter(({ kind }) => kind !== "answer") }));
+
+function Related({ answer: { reason, nearest, confidence }, onOpen }) {
   return html`<div class="finding">
-      <p class="verdict"><strong>Not found ${where}.</strong></p>
+      <h3 class="verdict">${RELATED}</h3>
       <p>${reason?.text}</p>
       <${Confidence} of=${confidence} />
     </div>
     ${
       nearest.length > 0 &&
-      html`<section class="nearest" aria-label="Nearest passages, not an answer">
-      <p class="label">Nearest passages — not an answer</p>
-      <${Passages} passages=${nearest} onOpen=${onOpen} />
+      html`<section class="speaking" aria-label="Passages that speak of it">
+      <h3>These passages speak of it; none says it surely</h3>
+      <${Legend} exact=${false} />
+      <${Passages} passages=${withoutWords(nearest)} full onOpen=${onOpen} />
     </section>`
+    }`;
+}
+
+/** Where nothing was found: in what the filter leaves, or in so many documents. */
+function placeInWords(filter, documents) {
+  if (filterForApi(filter)) return "in the documents that the filter leaves";
+  return documents ? `in ${count(documents, "document")}` : "here";
+}
+
+function Absent({ answer: { reason, nearest, confidence }, where, onOpen }) {
+  return html`<div class="finding">
+      <p class="verdict"><strong>Not found ${where}.</strong> ${reason?.text}</p>
+      <${Confidence} of=${confidence} />
+    </div>
+    ${
+      nearest.length > 0 &&
+      html`<details class="nearest">
+      <summary>Closest passages <span class="muted">(${nearest.length}, not an answer)</span></summary>
+      <${Passages} passages=${withoutWords(nearest)} onOpen=${onOpen} />
+    </details>`
     }`;
 }
 
@@ -132,7 +158,11 @@ function Body({ turn, documents, onOpen, onCancel, onRetry }) {
   if (turn.state === "failed") return html`<${Failed} problem=${turn.problem} onRetry=${retry} />`;
   if (turn.state === "cancelled")
     return html`<div class="notice"><p>Cancelled.</p><button type="button" onClick=${retry}>Ask again</button></div>`;
-  if (turn.state === "unanswered") return html`<${Unanswered} turn=${turn} documents=${documents} onOpen=${onOpen} />`;
+  if (turn.state === "related") return html`<${Related} answer=${turn.answer} onOpen=${onOpen} />`;
+  if (turn.state === "absent") {
+    const where = placeInWords(turn.asked.filter, documents);
+    return html`<${Absent} answer=${turn.answer} where=${where} onOpen=${onOpen} />`;
+  }
   const exact = turn.passages.some(({ highlights }) => highlights.some(({ kind }) => kind === "answer"));
   return html`<${Exact} answer=${turn.answer} onOpen=${onOpen} />
     <${Legend} exact=${exact} /><${Passages} passages=${turn.passages} onOpen=${onOpen} />`;

@@ -13,7 +13,7 @@ import numpy as np
 
 from rag.evaluation.statistics import Labels, Values
 
-BINS = 10
+BINS, FINE_BINS = 10, 15
 _CURVE = 100  # points kept of a curve
 _DRAWS = 1000  # of truths, to see what chance leaves of the calibration error
 
@@ -84,6 +84,18 @@ def ece(scores: Values, labels: Labels) -> float:
     equal width are mostly empty. What is left of it by chance alone falls with the number of questions.
     """
     return sum(one.n * abs(one.confidence - one.answerable) for one in bins(scores, labels)) / len(scores)
+
+
+def fine_ece(scores: Values, labels: Labels) -> float:
+    """Return the expected calibration error, 0 to 1, over `FINE_BINS` bins, however few questions there are.
+
+    The bins are cut at equal shares of the questions by rising confidence, as the realistic sets are scored; a question
+    more may lie in a later bin, where `bins` has it in an earlier one.
+    """
+    ordered, truths = _ordered(scores, labels)
+    ends = len(ordered) * np.arange(FINE_BINS + 1) // FINE_BINS
+    gaps = np.concatenate([[0.0], np.cumsum(ordered - truths)])[ends]
+    return float(np.abs(np.diff(gaps)).sum() / len(ordered))
 
 
 def ece_by_chance(scores: Values, *, seed: int = 0) -> tuple[float, float]:

@@ -23,7 +23,7 @@ Sets = Mapping[str, Mapping[str, float]]
 
 Outcome = Literal["no regression", "regression", "inconclusive"]
 
-LESS_IS_BETTER = frozenset({"Declined, answerable"})
+LESS_IS_BETTER = frozenset({"Declined, answerable", "Absent, answerable"})
 """The measures whose differences are turned round, so that a positive effect is always the better."""
 
 MOVED = 10  # queries shown that lost most, and as many that gained most
@@ -224,7 +224,8 @@ def _moved(base: Mapping[str, Kept], candidate: Mapping[str, Kept], judged: Mapp
     """Yield every query of the declared test, those that did not move too."""
     for name, measure in judged.items():
         before, after = base[name], candidate[name]
-        for query, value in before.values[measure].items():
+        for query in (query for query in before.values[measure] if query in after.values[measure]):
+            value = before.values[measure][query]
             gain = after.values[measure][query] - value
             yield Moved(
                 set=name,

@@ -90,7 +90,7 @@ def read_dataset(folder: Path) -> Dataset:
     """Read the evaluation set in `folder`, whichever layout it has.
 
     Raises DatasetInvalid, naming file and line, for rows that do not parse, ids that are missing, stand twice or
-    name nothing, and answer spans whose text is not what their document holds there.
+    name nothing, and spans whose text is not what their document holds there.
     """
     corpus, queries = _present(folder / "corpus.jsonl"), _present(folder / "queries.jsonl")
     if corpus and queries:
@@ -148,7 +148,7 @@ def _read_folder(folder: Path, queries: Path) -> Dataset:
 
 def _named(question: DatasetQuestion, texts: Mapping[str, bool], corpus: Path) -> Iterator[str]:
     """Yield the ids of the documents that a question names as relevant, or as holding an answer."""
-    yield from (span.document_id for span in question.spans)
+    yield from (span.document_id for span in (*question.spans, *question.support))
     for name in question.relevant:
         assert question.place is not None
         document = question.place.document_id(name)
@@ -207,9 +207,9 @@ def named_documents(file: File) -> Iterator[tuple[int, str, LoadedDocument]]:
 
 
 def _check_corpus(entries: Iterable[_Entry], questions: Sequence[DatasetQuestion]) -> Mapping[str, bool]:
-    """Return per document id whether it has text, after checking every answer span against it."""
+    """Return per document id whether it has text, after checking every span of the questions against it."""
     spans: dict[str, list[AnswerSpan]] = {}
-    for span in (span for question in questions for span in question.spans):
+    for span in (span for question in questions for span in (*question.spans, *question.support)):
         spans.setdefault(span.document_id, []).append(span)
     texts: dict[str, bool] = {}
     for entry in entries:
@@ -220,7 +220,7 @@ def _check_corpus(entries: Iterable[_Entry], questions: Sequence[DatasetQuestion
         for span in spans.pop(document, []):
             _check_span(span, entry)
     for unknown in spans.values():
-        raise _wrong(unknown[0], f"an answer span names {unknown[0].document_id!r}, which no document has as id")
+        raise _wrong(unknown[0], f"{unknown[0].kind} names {unknown[0].document_id!r}, which no document has as id")
     return texts
 
 
@@ -228,7 +228,7 @@ def _check_span(span: AnswerSpan, entry: _Entry) -> None:
     if entry.text is not None and entry.text[span.start : span.end] != span.text:
         raise _wrong(
             span,
-            f"an answer span's text is not what {entry.id!r} holds from {span.start} to {span.end}; "
+            f"{span.kind}'s text is not what {entry.id!r} holds from {span.start} to {span.end}; "
             "offsets count code points of the stored text",
         )
 

@@ -47,6 +47,26 @@ DEFINITIONS: Mapping[str, str] = {
     "Citations exact": "share of the citations whose quote is the stored text at its offsets, under its digest",
     "Declined, answerable": "share of the answerable questions that were declined: less is better",
     "Declined, unanswerable": "share of the unanswerable questions that were declined: more is better",
+    "Declined, near miss": (
+        "the same of those whose `type` is another than `off_topic`: their subject is there, the answer is not"
+    ),
+    "Declined, off topic": "the same of those whose `type` is `off_topic`: the documents lack the subject",
+    "Absent, answerable": (
+        "share of the answerable questions of which it was said that the documents lack the subject: less is better"
+    ),
+    "Absent, off topic": "the same of the questions whose `type` is `off_topic`: more is better",
+    "Right@1": (
+        "whether the first passage shown overlaps a supporting span; what came nearest counts as shown where an "
+        "answerable question was declined"
+    ),
+    "Right@3": "whether one of the first 3 passages shown does",
+    "Lit@3": "whether a sentence or an answer that is highlighted in the first 3 passages shown does",
+    "Quote right": (
+        "whether the quote of an answered, answerable question has 90 % of a supporting span (a list: of all in one "
+        "document together) and is at most twice as long, or 120 code points; no quote is wrong"
+    ),
+    "Words shown": "share of the answerable questions with `short` true that were answered with words",
+    "Words right": "whether these words have a token F1 of 0.5 or more",
     "Answerability AUROC": (
         "chance that an answerable question gets a higher confidence than an unanswerable one (Hanley and McNeil, 1982)"
     ),
@@ -60,4 +80,9 @@ DEFINITIONS: Mapping[str, str] = {
         "mean share of unanswerable questions among the k most confident, over all k: the area under the "
         "risk–coverage curve (Geifman et al., 2019): less is better"
     ),
+    "Quote ECE": (
+        "how far the quote's confidence and the share of right quotes lie apart, on average over fifteen bins; of 21 "
+        "quotes or more: less is better"
+    ),
+    "Words ECE": "the same of the confidence of the words and the share of right ones",
 }

@@ -14,6 +14,8 @@ from rag.evaluation.trec import Run, qrels_rows, read_run
 
 _USUAL = ("reader", "hybrid")  # the order that users get, with a reader and without
 _BESIDE = (".per_query", ".timings")  # what is written beside a result
+_ANSWERED = {"Quote right": "Declined, answerable", "Words right": "Words shown"}
+"""The measures of what was answered alone, each with one that every question has which could have been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +115,15 @@ def obstacle(base: Mapping[str, Kept], candidate: Mapping[str, Kept], measure: C
         for key, what in (("corpus_sha256", "another corpus"), ("questions_sha256", "other questions or judgements")):
             if sides[0].manifest.get(key) != sides[1].manifest.get(key):
                 return f"{name}: base and candidate had {what} (`{key}` differs)"
-        asked = [set(_values(name, side, measure(name))) for side in sides]
+        valued = [set(_values(name, side, measure(name))) for side in sides]
+        asked = [set(_values(name, side, _ANSWERED.get(measure(name), measure(name)))) for side in sides]
         if alone := asked[0] ^ asked[1]:
             some = ", ".join(sorted(alone)[:3])
             return (
                 f"{name}: {len(alone)} questions were asked on one side only ({some}); same --split, --limit, --seed?"
             )
+        if not valued[0] & valued[1]:
+            return f"{name}: no question has a {measure(name)!r} on both sides"
     return None
 
 

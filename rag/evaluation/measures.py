@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import ir_measures
+import numpy as np
 from ir_measures import RR, P, R, Success, nDCG
 
-from rag.evaluation import calibration
+from rag.evaluation import calibration, replies
 from rag.evaluation.containment import Overlap, Piece, exact_match, findable, holds_answer, token_f1, token_overlap
 from rag.evaluation.datasets import Judgements
 from rag.evaluation.questions import DatasetQuestion
@@ -134,13 +135,14 @@ def _highlight_overlap(depth: int) -> Callable[[Observed], float | None]:
     return measure
 
 
-def _declined(answerable: bool) -> Callable[[Observed], float | None]:
-    def measure(seen: Observed) -> float | None:
-        if seen.answer is None or seen.question.answerable is not answerable:
-            return None
-        return float(not seen.answer.answerable)
+def _asked(rule: replies.Rule) -> Callable[[Observed], float | None]:
+    """Return `rule` for a system that was asked as a user would."""
+    return lambda seen: None if seen.answer is None else rule(seen.question, seen.answer)
 
-    return measure
+
+def _read(rule: replies.Rule) -> Callable[[Observed], float | None]:
+    """Return `rule` for a system that reads; others have neither quote nor words."""
+    return lambda seen: None if seen.predicted is None else _asked(rule)(seen)
 
 
 def _predicted(score: Callable[[str, Sequence[str]], float]) -> Callable[[Observed], float | None]:
@@ -167,19 +169,73 @@ OWN: Mapping[str, Callable[[Observed], float | None]] = {
     "Exact match": _predicted(exact_match),
     "Token F1": _predicted(token_f1),
     "Citations exact": lambda seen: seen.exact,
-    "Declined, answerable": _declined(True),
-    "Declined, unanswerable": _declined(False),
+    "Declined, answerable": _asked(replies.declined(replies.answerable)),
+    "Declined, unanswerable": _asked(replies.declined(replies.unanswerable)),
+    "Declined, near miss": _asked(replies.declined(replies.near_miss)),
+    "Declined, off topic": _asked(replies.declined(replies.off_topic)),
+    "Absent, answerable": _asked(replies.absent(replies.answerable)),
+    "Absent, off topic": _asked(replies.absent(replies.off_topic)),
+    "Right@1": _asked(replies.right_passage(1)),
+    "Right@3": _asked(replies.right_passage(3)),
+    "Lit@3": _asked(replies.right_mark(3)),
+    "Quote right": _read(replies.quote_right),
+    "Words shown": _read(replies.words_shown),
+    "Words right": _read(replies.words_right),
 }
 """Per measure its value for one question, 0 to 1, or None where it says nothing about that question."""
 
-CONFIDENCE: Mapping[str, Callable[[Values, Labels], float]] = {
-    "Answerability AUROC": calibration.auroc,
-    "Answerability AUPRC": calibration.auprc,
-    "Answerability ECE": calibration.ece,
-    "Answerability Brier": calibration.brier,
-    "Answerability AURC": calibration.aurc,
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A figure over all questions that `pair` gives a confidence and a truth, and not None.
+
+    It says nothing about fewer than `least` of them, nor, where truths have to be `mixed`, about one kind alone.
+    """
+
+    pair: Callable[[Observed], tuple[float, bool] | None]
+    figure: Callable[[Values, Labels], float]
+    least: int = 1
+    mixed: bool = True
+
+
+def answerability(seen: Observed) -> tuple[float, bool] | None:
+    """Return the confidence of an answer and whether there is one, None where either is not known."""
+    confidence, label = seen.confidence, seen.question.answerable
+    return None if confidence is None or label is None else (confidence, label)
+
+
+def _sure(
+    confidence: Callable[[Answer], float | None], rule: replies.Rule
+) -> Callable[[Observed], tuple[float, bool] | None]:
+    def pair(seen: Observed) -> tuple[float, bool] | None:
+        told, right = confidence(seen.answer) if seen.answer else None, _read(rule)(seen)
+        return None if told is None or right is None else (told, bool(right))
+
+    return pair
+
+
+_FEWEST = 21  # questions of which an error over fifteen bins says anything
+CONFIDENCE: Mapping[str, Told] = {
+    "Answerability AUROC": Told(answerability, calibration.auroc),
+    "Answerability AUPRC": Told(answerability, calibration.auprc),
+    "Answerability ECE": Told(answerability, calibration.ece),
+    "Answerability Brier": Told(answerability, calibration.brier),
+    "Answerability AURC": Told(answerability, calibration.aurc),
+    "Quote ECE": Told(
+        _sure(replies.quote_confidence, replies.quote_right), calibration.fine_ece, least=_FEWEST, mixed=False
+    ),
+    "Words ECE": Told(
+        _sure(replies.words_confidence, replies.words_right), calibration.fine_ece, least=_FEWEST, mixed=False
+    ),
 }
-"""Per measure its value over all questions that have a confidence and a known `answerable`."""
+"""Per measure what it is told of each question, and its value over all of them."""
+
+
+def told(pair: Callable[[Observed], tuple[float, bool] | None], observed: Sequence[Observed]) -> tuple[Values, Labels]:
+    """Return confidences and truths, shape (n,) each, of the questions that `pair` says something about."""
+    known = [one for one in map(pair, observed) if one is not None]
+    scores, labels = zip(*known, strict=True) if known else ((), ())
+    return np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.bool_)
 
 
 def own_values(observed: Sequence[Observed]) -> Mapping[str, Mapping[str, float]]:

@@ -18,6 +18,7 @@ from rag.evaluation.datasets import Dataset
 from rag.evaluation.definitions import DEFINITIONS
 from rag.evaluation.diagnosis import STAGES
 from rag.evaluation.markup import Child, document, tag
+from rag.evaluation.outcomes import OUTCOMES, SHOWN, Came, QuoteLength
 from rag.evaluation.result import LEAD, Evaluation, SystemResult, lead
 from rag.evaluation.shown import worst_questions
 from rag.evaluation.statistics import Estimate
@@ -97,6 +98,7 @@ def _sentence(name: str, result: SystemResult) -> str:
 
 def _sections(evaluation: Evaluation, dataset: Dataset) -> Iterator[Element | None]:
     yield _measures(evaluation.systems)
+    yield _outcomes(evaluation.systems)
     yield _spread(evaluation.systems)
     yield worst_questions(evaluation, dataset)
     yield _questions(evaluation.systems, dataset)
@@ -202,6 +204,42 @@ def _confidence(systems: Mapping[str, SystemResult]) -> Element | None:
         figures.append(tag("figure", tag("h3", f"{name}: risk by coverage"), risk, tag("figcaption", told)))
     words = "Dots on the line say as much as they know; risk is the share of answered questions that have no answer."
     return _section("Confidence", words, tag("div", *figures, class_="side"), id_="confidence") if figures else None
+
+
+def _outcomes(systems: Mapping[str, SystemResult]) -> Element | None:
+    """Return per system a table of what came of the questions by their type, and how long its quotes are."""
+    parts: list[Element] = []
+    for name, result in systems.items():
+        if result.came:
+            measures = [measure for measure in SHOWN if any(measure in one.measures for one in result.came)]
+            headings = ["Type", "Questions", *map(str.capitalize, OUTCOMES), *measures]
+            table = _table(headings, [_came(one, measures) for one in result.came], f"Outcomes of {name}")
+            # Open is the last, which is what users get.
+            open_ = "open" if name == list(systems)[-1] else None
+            parts.append(tag("details", tag("summary", name), table, _quotes(result.quote_length), open=open_))
+    words = "How many questions were answered, related or absent, by their type, and what was shown with them."
+    return _section("Outcomes", words, *parts, id_="outcomes") if parts else None
+
+
+def _came(one: Came, measures: Sequence[str]) -> Element:
+    whole = "all answerable" if one.answerable else "all unanswerable"
+    name = whole if one.type is None else one.type if one.answerable else f"{one.type}, unanswerable"
+    counts = [one.questions, *(one.outcomes[outcome] for outcome in OUTCOMES)]
+    return tag(
+        "tr",
+        tag("th", name, scope="row"),
+        *(tag("td", _figure(count, str(count)), class_="figure") for count in counts),
+        *(_value(one.measures.get(measure)) for measure in measures),
+    )
+
+
+def _quotes(length: QuoteLength | None) -> Element | None:
+    if length is None:
+        return None
+    median, count = _figure(length.median, str(length.median)), _figure(length.n, str(length.n))
+    return tag(
+        "p", "Half of the ", count, " quotes are longer than ", median, " code points or as long.", class_="muted"
+    )
 
 
 def _latency(timings: Mapping[str, Json]) -> Element | None:

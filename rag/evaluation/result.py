@@ -7,14 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from index.types import Json
 from rag.evaluation.calibration import Calibration, calibration
 from rag.evaluation.datasets import Judgements
-from rag.evaluation.measures import CONFIDENCE, Observed, document_ranking, own_values, ranking_values
+from rag.evaluation.measures import (
+    CONFIDENCE,
+    Observed,
+    answerability,
+    document_ranking,
+    own_values,
+    ranking_values,
+    told,
+)
+from rag.evaluation.outcomes import Came, QuoteLength, came, quote_lengths
 from rag.evaluation.questions import DatasetQuestion
-from rag.evaluation.statistics import Estimate, Labels, Values, mean_estimate, score_estimate
+from rag.evaluation.statistics import Estimate, Labels, mean_estimate, score_estimate
 from rag.evaluation.trec import Run, write_qrels, write_run
 from rag.types import AnswerPassage
 
@@ -29,7 +36,8 @@ class SystemResult:
     """How one system did: figures, the same by slice (field, then value), values by query id, and its ranking.
 
     `calibration` is there where it has a confidence. `worst` are the first passages of the questions that went worst,
-    by query id, the worst first; a system that is a run file has none.
+    by query id, the worst first; a system that is a run file has none. `came` is what came of the questions by their
+    type, where they were asked as a user would.
     """
 
     measures: Mapping[str, Estimate]
@@ -38,6 +46,8 @@ class SystemResult:
     run: Run
     calibration: Calibration | None = None
     worst: Mapping[str, Sequence[AnswerPassage]] = field(default_factory=dict)
+    came: Sequence[Came] = ()
+    quote_length: QuoteLength | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +78,15 @@ def judge(
     judged = {query: grades for query, grades in judgements.items() if query in asked}
     found = {query: document_ranking(seen.found) for query, seen in asked.items()} if run is None else run
     values = {**ranking_values(judged, found), **(own_values(observed) if run is None else {})}
-    confident = _confident(observed)
     return SystemResult(
         measures=_estimates(values, observed, seed),
         slices={field: _sliced(values, observed, field, seed) for field in slice_by},
         values=values,
         run=found,
-        calibration=calibration(*confident) if confident else None,
+        calibration=_calibration(observed),
         worst={query: asked[query].found[:SHOWN] for query in worst(values)},
+        came=came(observed, values),
+        quote_length=quote_lengths(observed),
     )
 
 
@@ -90,22 +101,22 @@ def worst(values: PerQuery) -> Sequence[str]:
     return sorted(by_query, key=lambda query: by_query[query])[:WORST]
 
 
-def _confident(observed: Sequence[Observed]) -> tuple[Values, Labels] | None:
-    """Return confidences and truths where there are some, of both kinds."""
-    sure = [(s.confidence, s.question.answerable) for s in observed if s.confidence is not None]
-    known = [(confidence, answerable) for confidence, answerable in sure if answerable is not None]
-    if len({answerable for _, answerable in known}) < 2:
-        return None
-    scores, labels = zip(*known, strict=True)
-    return np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.bool_)
+def _calibration(observed: Sequence[Observed]) -> Calibration | None:
+    scores, labels = told(answerability, observed)
+    return calibration(scores, labels) if _both(labels) else None
+
+
+def _both(labels: Labels) -> bool:
+    return bool(labels.any() and not labels.all())
 
 
 def _estimates(values: PerQuery, observed: Sequence[Observed], seed: int) -> Mapping[str, Estimate]:
     means = {name: mean_estimate(list(by_query.values()), seed=seed) for name, by_query in values.items() if by_query}
-    confident = _confident(observed)
-    if confident is None:
-        return means
-    return means | {name: score_estimate(figure, *confident, seed=seed) for name, figure in CONFIDENCE.items()}
+    for name, one in CONFIDENCE.items():
+        scores, labels = told(one.pair, observed)
+        if len(labels) >= one.least and (_both(labels) or not one.mixed):
+            means[name] = score_estimate(one.figure, scores, labels, seed=seed, mixed=one.mixed)
+    return means
 
 
 def _sliced(
@@ -128,7 +139,7 @@ def _only(values: PerQuery, observed: Sequence[Observed]) -> PerQuery:
 
 
 def result_json(evaluation: Evaluation) -> Json:
-    """Return the result as JSON: `systems` (measures, slices where asked for) and `manifest`, without timings."""
+    """Return the result as JSON: `systems` (figures, slices where asked for) and `manifest`, without timings."""
     return {
         "systems": {name: _system_json(result) for name, result in evaluation.systems.items()},
         "manifest": dict(evaluation.manifest),
@@ -140,12 +151,21 @@ def _system_json(result: SystemResult) -> Json:
         field: {name: {"measures": _measures_json(estimates)} for name, estimates in groups.items()}
         for field, groups in result.slices.items()
     }
-    told: dict[str, Json] = {"measures": _measures_json(result.measures)}
+    of_system: dict[str, Json] = {"measures": _measures_json(result.measures)}
+    if result.came:
+        of_system["outcomes"] = [_came_json(one) for one in result.came]
+    if result.quote_length:
+        of_system["quote_length"] = asdict(result.quote_length)
     if slices:
-        told["slices"] = slices
+        of_system["slices"] = slices
     if result.calibration:
-        told["calibration"] = rounded(asdict(result.calibration))
-    return told
+        of_system["calibration"] = rounded(asdict(result.calibration))
+    return of_system
+
+
+def _came_json(one: Came) -> Json:
+    of_type: dict[str, Json] = {"type": one.type, "answerable": one.answerable, "questions": one.questions}
+    return {**of_type, **dict(one.outcomes), "measures": rounded(dict(one.measures))}
 
 
 def _measures_json(estimates: Mapping[str, Estimate]) -> Json:

@@ -243,6 +243,7 @@ def _observed(
     said = [answer.answer] if answer.answer else []
     everything = [*said, *answer.alternatives, *(value for conflict in answer.conflicts for value in conflict.values)]
     quotes += [(one.citation, one.text) for one in everything]
+    quotes += [(answer.quote.citation, answer.quote.text)] if answer.quote else []
     predicted = said[0].text if said else ""
     return Observed(question, found, answer, exactness.share(quotes), predicted, answer.confidence)
 

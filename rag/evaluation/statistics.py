@@ -57,15 +57,18 @@ def score_estimate(
     *,
     seed: int,
     resamples: int = RESAMPLES,
+    mixed: bool = True,
 ) -> Estimate:
-    """Return `figure(scores, labels)` and its interval; a draw with one kind of label only is left out.
+    """Return `figure(scores, labels)` and its interval.
 
-    `scores` and `labels` hold one entry a question, both kinds of label among them.
+    `scores` and `labels` hold one entry a question. With `mixed` both kinds of label are among them, and a draw with
+    one kind only is left out.
     """
     values, truths = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.bool_)
     random = np.random.default_rng(seed)
     draws = (random.integers(len(values), size=len(values)) for _ in range(resamples))
-    figures = [figure(values[drawn], truths[drawn]) for drawn in draws if 0 < truths[drawn].sum() < len(drawn)]
+    usable = (drawn for drawn in draws if not mixed or 0 < truths[drawn].sum() < len(drawn))
+    figures = [figure(values[drawn], truths[drawn]) for drawn in usable]
     whole = figure(values, truths)
     low, high = np.percentile(figures or [whole], (2.5, 97.5))
     return Estimate(whole, float(low), float(high), len(values))

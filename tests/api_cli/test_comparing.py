@@ -126,3 +126,30 @@ def test_the_json_has_what_a_report_needs(results: Any) -> None:
     assert (len(made["gains"]["tiny"]), len(made["lost"]), made["gained"]) == (100, 10, [])
     assert made["measures"]["P@1"]["n"] == 1
     assert (made["base"]["tiny"]["system"], made["candidate"]["tiny"]["system"]) == ("hybrid", "mine")
+
+
+def test_what_was_answered_is_compared_where_both_answered(results: Any) -> None:
+    """The candidate answers fewer, and quotes them worse: its right quotes are held against those of the same ones."""
+    for name, answered, right in (("base", 60, 60), ("candidate", 50, 20)):
+        whole, _ = result({"reader": GOOD})
+        values = {
+            "Quote right": {f"q{at}": float(at < right) for at in range(answered)},
+            "Declined, answerable": {f"q{at}": float(at >= answered) for at in range(60)},
+        }
+        results.write({f"{name}.json": whole, f"{name}.per_query.json": json.dumps({"reader": values})})
+    ran = results("compare", "base.json", "candidate.json", "--measure", "Quote right", "--json")
+    made = json.loads(ran.stdout)
+    assert (ran.returncode, made["effect"]["n"], made["effect"]["losses"]) == (1, 50, 30)
+    assert made["measures"]["Declined, answerable"]["effect"] == pytest.approx(-10 / 60, abs=1e-6)
+
+
+def test_nothing_that_both_answered_cannot_be_compared(results: Any) -> None:
+    """Nor can sides that were asked other questions, whatever they answered."""
+    for name, quotes, declined in (("one", "ab", "abc"), ("two", "c", "abc"), ("three", "a", "a")):
+        whole, _ = result({"reader": GOOD})
+        values = {"Quote right": dict.fromkeys(quotes, 1.0), "Declined, answerable": dict.fromkeys(declined, 0.0)}
+        results.write({f"{name}.json": whole, f"{name}.per_query.json": json.dumps({"reader": values})})
+    for other, words in (("two", "no question has a 'Quote right' on both sides"), ("three", "asked on one side only")):
+        ran = results("compare", "one.json", f"{other}.json", "--measure", "Quote right")
+        assert ran.returncode == 5
+        assert words in " ".join(ran.stderr.split())

@@ -35,6 +35,13 @@ from rag.types import Answer, Citation, Turn
 METALS = {"copper": 1085, "tin": 232, "lead": 327, "zinc": 420, "iron": 1538, "silver": 962, "gold": 1064}
 
 
+def melting(file: Path) -> dict[str, Any]:
+    """The sentence of a document that says when its metal melts, as a span."""
+    text = file.read_text()
+    start, end = text.index("It melts"), text.index("degrees.") + len("degrees.")
+    return {"doc": file.name, "start": start, "end": end, "text": text[start:end]}
+
+
 def folder_of_metals(folder: Path) -> Path:
     """A document for each metal, long enough for several passages, and questions of every kind about them."""
     folder.mkdir()
@@ -44,6 +51,7 @@ def folder_of_metals(folder: Path) -> Path:
         (folder / f"{name}.md").write_text(text)
     rows: list[dict[str, Any]] = [
         {"text": f"At how many degrees does {name} melt?", "relevant": [f"{name}.md"], "answers": [str(degrees)]}
+        | {"answerable": True, "short": True, "type": "number", "support": [melting(folder / f"{name}.md")]}
         for name, degrees in METALS.items()
     ]
     rows += [
@@ -81,8 +89,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace
 
 def test_a_server_has_the_figures_of_its_collection(served: SimpleNamespace) -> None:
     """Measures, intervals and rankings of every system are the same, answers, highlights and citations included."""
-    here = evaluate(served.dataset, served.collection, served.encoder, Plan("all", answers=True), reader=WordReader())
-    there = evaluate_served(served.dataset, served.remote, "default", None, Plan("all", answers=True))
+    plan = Plan("all", answers=True, min_confidence=0)
+    here = evaluate(served.dataset, served.collection, served.encoder, plan, reader=WordReader())
+    there = evaluate_served(served.dataset, served.remote, "default", None, plan)
     assert list(there.systems) == ["dense", "lexical", "hybrid", "reader"]
     assert result_json(there)["systems"] == result_json(here)["systems"]
     assert {name: one.run for name, one in there.systems.items()} == {
@@ -90,7 +99,8 @@ def test_a_server_has_the_figures_of_its_collection(served: SimpleNamespace) -> 
     }
     measured = there.systems["hybrid"].measures
     assert measured["Citations exact"].mean == 1
-    assert {"Answer in highlights@3", "Highlight token IoU@3", "Declined, unanswerable"} <= set(measured)
+    assert {"Answer in highlights@3", "Highlight token IoU@3", "Declined, unanswerable", "Right@3"} <= set(measured)
+    assert {"Quote right", "Words shown"} <= set(there.systems["reader"].measures)
     for name in ("model", "reader", "corpus_sha256", "questions_sha256", "questions", "not_found", "degraded"):
         assert there.manifest[name] == here.manifest[name]
     assert there.manifest["settings"]["ranking"] is None
@@ -115,12 +125,15 @@ def test_the_manifest_tells_which_ranking_was_asked(served: SimpleNamespace) -> 
     assert evaluation.manifest["settings"]["ranking"] == version
 
 
-@pytest.mark.parametrize("name", ["dense", "lexical", "hybrid", "reader"])
-def test_what_comes_over_http_is_what_went_in(served: SimpleNamespace, name: Any) -> None:
-    """Passages, citations, highlights and reasons are built again as they were; documents' sizes are not told."""
-    there = ServedSystem(served.remote, "default", name)
+@pytest.mark.parametrize(
+    ("name", "least"), [("dense", None), ("lexical", None), ("hybrid", None), ("reader", None), ("reader", 0.0)]
+)
+def test_what_comes_over_http_is_what_went_in(served: SimpleNamespace, name: Any, least: float | None) -> None:
+    """Passages, citations, highlights, quotes, reasons are built again as they were; documents' sizes are not told."""
+    there = ServedSystem(served.remote, "default", name, least)
     reader = WordReader() if name == "reader" else None
-    here = CollectionSystem(served.collection, served.encoder, mode_of(name), Ranking(), reader=reader)
+    mode = mode_of(name)
+    here = CollectionSystem(served.collection, served.encoder, mode, Ranking(), reader=reader, min_confidence=least)
     turns = (Turn("user", "What of tin?"), Turn("assistant", "It is a metal."))
     questions = [
         DatasetQuestion("1", "At how many degrees does copper melt?"),
@@ -136,6 +149,8 @@ def test_what_comes_over_http_is_what_went_in(served: SimpleNamespace, name: Any
         )
         assert (theirs.answerable, theirs.token, theirs.degraded) == (ours.answerable, ours.token, ours.degraded)
         assert (theirs.confidence, theirs.threshold) == (ours.confidence, ours.threshold)
+        assert (theirs.outcome, quoted(theirs)) == (ours.outcome, quoted(ours))
+        assert least is None or quoted(ours)
         assert (said(theirs), [one.kind for one in theirs.conflicts]) == (
             said(ours),
             [one.kind for one in ours.conflicts],
@@ -155,6 +170,12 @@ def test_what_comes_over_http_is_what_went_in(served: SimpleNamespace, name: Any
     found = [[[one.id for one in some] for some in system.search(questions, 30)] for system in (here, there)]
     assert found[0] == found[1]
     assert [there.text(name) for name in ("gold.md", "gone.md")] == [served.collection.text("gold.md"), None]
+
+
+def quoted(answer: Answer) -> tuple[object, ...] | None:
+    """The quote of an answer, with what is said of its document."""
+    one = answer.quote
+    return one and (one.text, one.kind, one.citation, one.confidence, one.columns, one.document.title)
 
 
 def said(answer: Answer) -> list[tuple[str, Citation, str | None]]:

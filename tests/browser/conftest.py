@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route, expect, sync_playwright
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 START_SECONDS = 120  # the model is loaded at the first start
@@ -227,3 +227,22 @@ def asked(open_page: Callable[..., Page]) -> Callable[..., Page]:
         return page
 
     return answered
+
+
+@pytest.fixture
+def given(open_page: Callable[..., Page]) -> Callable[..., Page]:
+    """Opens the page, asks, and answers with what is given."""
+
+    def answering(answer: dict[str, Any], **options: Any) -> Page:
+        page = open_page(**options)
+
+        def fulfil(route: Route) -> None:
+            route.fulfill(json=answer)
+
+        page.route("**/v1/ask", fulfil)
+        page.fill("#query", answer["query"])
+        page.press("#query", "Enter")
+        page.wait_for_selector(".turn[aria-busy=false]")
+        return page
+
+    return answering

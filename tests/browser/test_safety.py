@@ -36,6 +36,23 @@ def test_markup_in_title_source_and_text_is_shown_as_text(asked: Callable[..., P
     assert page.evaluate("window.hostile") is None
 
 
+def test_markup_in_a_quote_and_its_columns_is_shown_as_text(given: Callable[..., Page], service: Any) -> None:
+    """The same holds for cells, the names of their columns, and what is not sure to be a row."""
+    answer = service.ask(BELL)
+    first = answer["passages"][0]
+    row = first["text"].replace("The glass bell", "| The glass bell", 1)
+    quote = {"kind": "row", "confidence": None, "columns": ["<b>One</b>", "<i>Two</i>"], "text": row}
+    quote |= {"citation": first["citation"], "document": first["document"]}
+    page = given({**answer, "quote": quote})
+    expect(page.locator(".exact dt")).to_have_text(["<b>One</b>", "<i>Two</i>"])
+    expect(page.locator(".exact dd").first).to_have_text("<script>window.hostile = 1</script>")
+    expect(page.locator(".exact dd").last).to_contain_text("<b>Orla Finch</b> &amp; sons")
+    page = given({**answer, "quote": {**quote, "kind": "passage"}})
+    expect(page.locator(".exact blockquote")).to_contain_text("<script>window.hostile = 1</script>")
+    assert page.locator("img, b, i, #app script").count() == 0
+    assert page.evaluate("window.hostile") is None
+
+
 def test_an_address_that_would_run_code_is_no_link(open_page: Callable[..., Page]) -> None:
     """A document's uri is a link only where it leads to the web."""
     page = open_page("/d/hostile.txt")

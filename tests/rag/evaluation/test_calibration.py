@@ -8,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from rag.evaluation.calibration import auprc, aurc, auroc, bins, brier, calibration, ece, ece_by_chance, refusal, risk
+from rag.evaluation.calibration import (
+    auprc,
+    aurc,
+    auroc,
+    bins,
+    brier,
+    calibration,
+    ece,
+    ece_by_chance,
+    fine_ece,
+    refusal,
+    risk,
+)
 from rag.evaluation.measures import CONFIDENCE, Observed
 from rag.evaluation.questions import DatasetQuestion
 from rag.evaluation.result import Evaluation, judge, result_json
@@ -109,7 +121,7 @@ def test_the_order_of_questions_shows_in_no_figure(rows: list[tuple[float, bool]
     figures = []
     for _ in range(2):
         scores, labels = np.array([score for score, _ in rows]), np.array([label for _, label in rows])
-        figures.append([figure(scores, labels) for figure in CONFIDENCE.values()])
+        figures.append([one.figure(scores, labels) for one in CONFIDENCE.values()])
         random.shuffle(rows)  # type: ignore[attr-defined]
     assert figures[0] == pytest.approx(figures[1])
     assert all(0 <= figure <= 1 for figure in figures[0])
@@ -136,7 +148,7 @@ def test_confidence_is_measured_where_there_is_one() -> None:
     questions = [DatasetQuestion(f"q{n}", "?", answerable=n % 2 == 0) for n in range(20)]
     sure = judge({}, [Observed(q, [], confidence=0.9 if q.answerable else 0.2) for q in questions], seed=0)
     blind = judge({}, [Observed(question, []) for question in questions], seed=0)
-    means = {name: sure.measures[name].mean for name in CONFIDENCE}
+    means = {name: sure.measures[name].mean for name in CONFIDENCE if name in sure.measures}
     assert means == pytest.approx(
         {
             "Answerability AUROC": 1,
@@ -152,3 +164,19 @@ def test_confidence_is_measured_where_there_is_one() -> None:
     assert systems["sure"]["calibration"]["risk_coverage"][-1] == [1, 0.5]
     assert [one["n"] for one in systems["sure"]["calibration"]["bins"]] == [2] * 10
     assert "calibration" not in systems["blind"]
+
+
+def test_fifteen_bins_are_cut_at_equal_shares_of_the_questions() -> None:
+    """Of 16 questions the last bin has two; as many questions as bins stand alone; fewer leave bins empty."""
+    scores = np.arange(16) / 16
+    labels = np.arange(16) >= 14
+    alone = np.abs(scores - labels)[:14].sum()
+    assert fine_ece(scores, labels) == pytest.approx((alone + abs(14 / 16 + 15 / 16 - 2)) / 16)
+    assert fine_ece(scores[:15], labels[:15]) == pytest.approx(np.abs(scores - labels)[:15].mean())
+    assert fine_ece(scores[:2], labels[:2]) == pytest.approx(1 / 32)
+
+
+def test_equal_confidences_have_the_error_of_their_mean_in_whatever_order_they_come() -> None:
+    """Half of them right at a confidence of one half is no error at all."""
+    labels = np.arange(60) < 30
+    assert fine_ece(np.full(60, 0.5), labels) == fine_ece(np.full(60, 0.5), labels[::-1]) == pytest.approx(0)

@@ -75,6 +75,7 @@ def _unpacked(path: Path) -> list[bytes]:
 
 
 QUERY = {"_id": "q9", "text": "What?"}
+BLANK = {"doc": "d1", "start": 3, "end": 4, "text": " "}
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,11 @@ QUERY = {"_id": "q9", "text": "What?"}
             "queries.jsonl:6",
             "answer span is",
         ),
+        ("queries.jsonl", json.dumps(QUERY | {"metadata": {"support": [{}]}}), "queries.jsonl:6", "supporting span is"),
+        ("queries.jsonl", json.dumps(QUERY | {"support": [BLANK]}), "queries.jsonl:6", "supporting span is blank"),
+        ("queries.jsonl", json.dumps(QUERY | {"short": "yes"}), "queries.jsonl:6", "`short` is true or false"),
+        ("queries.jsonl", json.dumps(QUERY | {"short": True}), "queries.jsonl:6", "`answers` has no words"),
+        ("queries.jsonl", json.dumps(QUERY | {"type": 3}), "queries.jsonl:6", "`type` is a string"),
     ],
 )
 def test_a_bad_line_is_refused_by_file_and_line(beir: Path, file: str, line: str, named: str, said: str) -> None:
@@ -145,6 +151,34 @@ def test_an_answer_span_must_hold(beir: Path, known: SimpleNamespace, span: dict
     with pytest.raises(DatasetInvalid, match=r"queries\.jsonl:1") as raised:
         read_dataset(beir)
     assert said in str(raised.value)
+
+
+def test_a_supporting_span_must_hold_too(beir: Path, known: SimpleNamespace) -> None:
+    """It is called what it is."""
+    for start, doc, said in ((24, "d1", "span's text is not what 'd1' holds"), (25, "d7", "span names 'd7'")):
+        span = {"doc": doc, "start": start, "end": start + 4, "text": "1932"}
+        known.jsonl(beir / "queries.jsonl", [{"_id": "q1", "text": "When?", "support": [span]}])
+        with pytest.raises(DatasetInvalid, match=r"queries\.jsonl:1: a supporting " + said):
+            read_dataset(beir)
+
+
+def test_what_a_person_would_accept_is_read(beir: Path, known: SimpleNamespace) -> None:
+    """Support, whether words are asked for, and the type, which stays a field to slice by; none of them has to be."""
+    answering = {"doc": "d1", "start": 25, "end": 29, "text": "1932"}
+    whole = {"doc": "d1", "start": 0, "end": 43, "text": "The bridge was opened in 1932 by the mayor."}
+    about = {"answers": ["1932"], "answer_spans": [answering], "support": [whole], "short": True, "type": "date"}
+    rows = [
+        {"_id": "q1", "text": "When?", "metadata": about},
+        {"_id": "q2", "text": "When?", "metadata": {"answer_spans": [answering], "short": False, "type": None}},
+        {"_id": "q3", "text": "Who?", "metadata": {"answerable": False, "short": True}},
+    ]
+    known.jsonl(beir / "queries.jsonl", rows)
+    (beir / "qrels" / "test.tsv").write_text("q1\td1\t1\n")
+    first, second, third = read_dataset(beir).questions
+    assert [span.text for span in first.supporting] == [whole["text"]]
+    assert (first.short, first.type, first.metadata["type"]) == (True, "date", "date")
+    assert [span.text for span in second.supporting] == ["1932"]
+    assert (second.short, second.type, third.supporting) == (False, None, ())
 
 
 def test_a_folder_without_either_layout_is_refused_with_both(tmp_path: Path) -> None:
@@ -192,6 +226,13 @@ def test_a_folder_of_documents_is_judged_by_its_answer_spans(folder: Path) -> No
     dataset: Dataset = read_dataset(folder)
     assert dataset.judgements == {"q0": {"more~2Fbridge.txt": 1}, "q1": {"row-1": 1}}
     assert (dataset.documents, dataset.corpus) == (2, folder / "documents")
+
+
+def test_a_document_that_supports_an_answer_is_relevant_in_a_folder(folder: Path, known: SimpleNamespace) -> None:
+    """As one that holds an answer span is."""
+    span = {"doc": "row-1", "start": 0, "end": 25, "text": "Tin melts at 232 degrees."}
+    known.jsonl(folder / "questions.jsonl", [{"_id": "q", "text": "What?", "support": [span]}])
+    assert read_dataset(folder).judgements == {"q": {"row-1": 1}}
 
 
 def test_a_folder_changes_its_digest_with_a_name_and_with_a_byte(folder: Path) -> None:

@@ -20,6 +20,7 @@ from rag.evaluation.datasets import Dataset, read_dataset
 from rag.evaluation.definitions import DEFINITIONS
 from rag.evaluation.markup import document, tag
 from rag.evaluation.measures import CONFIDENCE, OWN, RANKING
+from rag.evaluation.outcomes import QuoteLength
 from rag.evaluation.questions import DatasetQuestion
 from rag.evaluation.report import report
 from rag.evaluation.result import Evaluation, result_json
@@ -80,6 +81,27 @@ def test_the_measures_are_those_of_the_result(evaluation: Evaluation, dataset: D
         for name, cell in zip(systems, cells, strict=True):
             found[name][heading.text] = said(cell)
     assert found == {name: one["measures"] for name, one in systems.items()}
+
+
+def test_the_outcomes_are_those_of_the_result(evaluation: Evaluation, dataset: Dataset) -> None:
+    """A table for each system, the last one open: counts and means of every row, and how long quotes are."""
+    forth = replace(evaluation.systems["forth"], quote_length=QuoteLength(96, 7))
+    evaluation = replace(evaluation, systems={**evaluation.systems, "forth": forth})
+    tree, systems = parsed(report(evaluation, dataset)), result_json(evaluation)["systems"]
+    section = tree.get_element_by_id("outcomes")
+    tables = dict(zip(section.xpath("./details/summary/text()"), section.xpath(".//table"), strict=True))
+    assert section.xpath("./details[@open]/summary/text()") == ["back"]
+    assert "Half of the 7 quotes are longer than 96 code points" in section.text_content()
+    for name, one in systems.items():
+        _, *heads = tables[name].xpath("./thead//th/text()")
+        for row, wanted in zip(tables[name].xpath("./tbody/tr"), one["outcomes"], strict=True):
+            heading, *cells = [cell.xpath("string(.//data/@value)") or cell.text_content() for cell in row]
+            assert (wanted["type"] or "all") in heading
+            assert ("unanswerable" in heading) is not wanted["answerable"]
+            told = {head: None if cell == "–" else float(cell) for head, cell in zip(heads, cells, strict=True)}
+            measures = {head: wanted["measures"].get(head) for head in heads[4:]}
+            counts = {head: wanted[head.lower()] for head in heads[:4]}
+            assert told == {**counts, **measures}
 
 
 def test_the_slices_are_those_of_the_result(evaluation: Evaluation, dataset: Dataset) -> None:
