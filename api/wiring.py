@@ -12,7 +12,7 @@ from typing import Any
 
 from api.settings import Settings
 from index.catalog import Catalog
-from rag import judging, pairs, verdict
+from rag import deciding, judging, pairs, quoting, verdict
 from rag.claims import Rule
 from rag.encoding import Encoder, load_encoder
 from rag.reading import Reader, load_reader
@@ -38,17 +38,17 @@ class Pincite:
 
 @cache
 def _config_digest(fingerprint: str, runtime: str, reader: tuple[str, str] | None) -> str:
-    deciding: list[Any] = [fingerprint, runtime, asdict(Ranking()), asdict(Packing())]
+    decides: list[Any] = [fingerprint, runtime, asdict(Ranking()), asdict(Packing())]
     if reader is not None:
         constants = [
             *(judging.LEAST, judging.depth(reader[1]), judging.REACH, judging.SPAN_RELEVANCE),
-            *(judging.THRESHOLD, judging.WEIGHTS, judging.BIAS, judging.LEAST_WORTH),
+            *(deciding.ANSWERS, deciding.OTHER, deciding.AS_SURE, quoting.FIRST),
             *(pairs.QUESTION, pairs.HEADER, pairs.WINDOW),
-            *(verdict.ANSWERS, verdict.MARKED, verdict.OTHER, verdict.RIVAL, verdict.RIVALS, verdict.SURE),
+            *(verdict.MARKED, verdict.RIVAL, verdict.RIVALS, verdict.SURE),
             *(verdict.SPOKEN, verdict.COUNTED_WORTH, verdict.COUNTED_SPOKEN),
         ]
-        deciding += [reader, asdict(judging.Blend()), asdict(Rule()), constants]
-    return "sha256:" + hashlib.sha256(json.dumps(deciding).encode()).hexdigest()
+        decides += [reader, asdict(judging.Blend()), asdict(Rule()), constants]
+    return "sha256:" + hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 
 def loaded_reader(settings: Settings) -> Reader | None:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
 
 from index.collection import Collection
 from index.errors import DocumentMissing
 from index.types import text_digest
-from rag import assembly, evidence, judging
+from rag import assembly, evidence, judging, quoting, units
 from rag.encoding import Encoder
 from rag.errors import QueryInvalid
 from rag.rankings import Used, retrieved_by
 from rag.reading import Reader
 from rag.retrieval import Ranking, Retrieved, retrieve
 from rag.splitting import sentences
-from rag.types import Answer, AnswerPassage, Conflict, Question, Ranked, Span
+from rag.types import Answer, AnswerPassage, Conflict, Question, Quote, Ranked, Span
 from rag.verdict import Dispute, judge, settled
 
 BUDGET = "reader_budget"  # in `degraded`: less was read than would have been with more time
+UNREAD = "Nothing was read closely: the outcome is by words and vectors alone."
 _RESERVE = 0.01  # seconds that are kept for what comes after reading
 
 CitationStatus = Literal["exact", "document_changed", "document_gone", "text_differs"]
@@ -66,17 +67,18 @@ def ask(
     started = time.perf_counter()
     found, words, used = _find(question, collection, encoder, ranking, 4 * question.top_k + 10)
     first = list(found.passages)
-    most = max(evidence.FIRST, assembly.considered(question.top_k))
+    most = max(evidence.FIRST, quoting.FIRST, assembly.considered(question.top_k))
     if candidates:
         ranked = assembly.collapse(first, question.top_k)
         yield Candidates(_cited([[one] for one in ranked], found, None, collection))
     read = _read(question, found, first, reader, started)
     ranked = assembly.collapse(read.passages, most)
-    judged = judge(question, found, words, ranked, collection.name, read=reader is not None and question.read)
+    by = reader.decisions if reader is not None and question.read else None
+    judged = judge(question, found, words, ranked, collection.name, by)
     settling = time.perf_counter()
     conflicts, cut = _conflicts(question, judged.dispute, reader, started, collection.name)
     reading = read.milliseconds + (time.perf_counter() - settling) * 1000
-    shown = _cited(assembly.group(ranked, question.top_k), found, words, collection, judged.marked)
+    shown = _cited(assembly.group(ranked, question.top_k), found, words, collection, judged.marked, judged.quote)
     yield Answer(
         query=question.query,
         standalone_query=found.standalone_query,
@@ -89,7 +91,8 @@ def ask(
         timing_ms={**found.timing_ms, "read": reading, "total": (time.perf_counter() - started) * 1000},
         confidence=judged.confidence,
         threshold=judged.threshold,
-        quote=judged.quote,
+        quote=_with_columns(judged.quote, collection),
+        warnings=[] if judged.confidence is not None else [UNREAD],
         answer=next(iter(judged.answers), None),
         alternatives=judged.answers[1:],
         conflicts=conflicts,
@@ -221,6 +224,7 @@ def _cited(
     words: evidence.Words | None,
     collection: Collection,
     marked: Mapping[str, Span] = {},
+    quote: Quote | None = None,
 ) -> list[AnswerPassage]:
     """Cite each group, highlighting what bears on `words`; `marked` has the answer in a passage, by its id."""
     shown = []
@@ -228,7 +232,9 @@ def _cited(
         block = assembly.block(members, _text(members, collection) if len(members) > 1 else None)
         language = members[0].stored.document.language
         answers = _within(block, members, marked)
-        marks = evidence.highlights(block.text, sentences(block.text), words, language, answers) if words else []
+        quotes = _quoted_in(block, members, quote)
+        tiles = sentences(block.text)
+        marks = evidence.highlights(block.text, tiles, words, language, answers, quotes) if words else []
         shown.append(assembly.cite(block, rank, collection.name, marks))
     return shown
 
@@ -241,6 +247,27 @@ def _within(block: assembly.Block, members: Sequence[Ranked], marked: Mapping[st
         if span and start + span.start >= 0 and start + span.end <= len(block.text):
             spans.add(Span(start + span.start, start + span.end))
     return sorted(spans, key=lambda span: span.start)
+
+
+def _quoted_in(block: assembly.Block, members: Sequence[Ranked], quote: Quote | None) -> list[Span]:
+    """Return where the quote lies in the block, if it is of its document and within it."""
+    if quote is None or quote.citation.document_id != members[0].stored.ref.document_id:
+        return []
+    start, end = quote.citation.start - block.start, quote.citation.end - block.start
+    return [Span(start, end)] if start >= 0 and end <= len(block.text) else []
+
+
+def _with_columns(quote: Quote | None, collection: Collection) -> Quote | None:
+    """Return a quoted row with the names of its columns, which may stand in another passage."""
+    if quote is None or quote.kind != "row":
+        return quote
+    try:
+        text = collection.text(quote.citation.document_id)
+    except DocumentMissing:
+        return quote
+    if text_digest(text) != quote.citation.document_sha256:
+        return quote
+    return replace(quote, columns=units.columns(text, units.Unit(quote.citation.start, quote.citation.end, "row")))
 
 
 def _text(members: Sequence[Ranked], collection: Collection) -> str | None:

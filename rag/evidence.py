@@ -12,7 +12,7 @@ from functools import cache
 from typing import Literal
 
 from index.terms import analyze
-from rag.types import Mark, Ranked, Span
+from rag.types import Mark, Outcome, Ranked, Span
 from rag.wording import WORD, asked_terms, inverse_frequencies, terms_of
 
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
@@ -61,6 +61,7 @@ _NEIGHBOUR = 0.3  # what a neighbour's terms count: an answer often follows the 
 FIRST = 5  # passages that are judged
 _NEUTRAL = 0.5  # the cosine similarity to assume where only words were compared
 _THRESHOLD = 7.2
+_APART, _FEW_WORDS = 0.35, 0.6  # cosine similarity, and share of the question's words
 _TYPE = re.compile(r"\b(?:which|what)\s+(\w+)", re.IGNORECASE)  # of the answer, which seldom names its own type
 _ASKING = (  # words that questions are made with and answers need not repeat
     "become begin bring call cause come consist contain do explain find get give go happen have hold include keep kind"
@@ -93,22 +94,32 @@ class Words:
         return {term: weight for term, weight in asked.items() if term not in only_ask} or asked
 
 
+def needed(question: str) -> list[re.Pattern[str]]:
+    """Return what a sentence that answers is likely to hold: a date, a number or a name, by what is asked for."""
+    return [holds for asks, holds in _NEEDS if asks.search(question)]
+
+
 def weigh(query: str, question: str, document_frequencies: Mapping[str, int], passages: int) -> Words:
     """Weigh the question's terms by BM25's inverse document frequency over `passages` passages."""
     return Words(query, question, inverse_frequencies(document_frequencies, passages))
 
 
 def highlights(
-    text: str, spans: Sequence[Span], words: Words, language: str | None, answers: Sequence[Span] = ()
+    text: str,
+    spans: Sequence[Span],
+    words: Words,
+    language: str | None,
+    answers: Sequence[Span] = (),
+    quotes: Sequence[Span] = (),
 ) -> list[tuple[Mark, Span]]:
     """Return (kind, span) of what matters in `text`: answers, at most three sentences, best first, terms in order.
 
     `spans` are the sentences of `text`; a sentence counts by the question's terms that it or a neighbour holds,
     weighed, and by whether it holds what is asked for (a date, a quantity, a name). `answers` are the words that a
-    reader found to answer; their sentences come first.
+    reader found to answer, and `quotes` what is quoted; their sentences come first.
     """
     asked = words.asked(language)
-    needs = [holds for asks, holds in _NEEDS if asks.search(words.question)]
+    needs = needed(words.question)
     sentences = [text[span.start : span.end] for span in spans]
     words_at = [(found[0], found.start(), found.end()) for found in WORD.finditer(text)]
     sought = {word: asked.keys() & terms_of(word, language) for word in {word for word, _, _ in words_at}}
@@ -118,7 +129,7 @@ def highlights(
         held[at]
         + _NEIGHBOUR * max(held[max(0, at - 1) : at] + held[at + 1 : at + 2], default=0.0)
         + _NEED * any(holds.search(sentence) for holds in needs)
-        + _ANSWERS * any(spans[at].start < one.end and one.start < spans[at].end for one in answers)
+        + _ANSWERS * any(spans[at].start < one.end and one.start < spans[at].end for one in [*answers, *quotes])
         for at, sentence in enumerate(sentences)
     ]
     told = [at for at, sentence in enumerate(sentences) if scores[at] > 0 and sentence.strip()]
@@ -181,13 +192,25 @@ def enough(measured: Signals) -> bool:
     return 4.0 * measured.dense + 5.0 * measured.coverage + forgiven + 1.6 * measured.counted >= _THRESHOLD
 
 
-def explain(measured: Signals, documents: int) -> str:
+def apart(measured: Signals) -> bool:
+    """Say whether the passages are of something else altogether, where nothing was read and they are no answer.
+
+    Chosen on `dev` halves: 3 % of the answerable questions are so far from every passage, two thirds of those about
+    something else.
+    """
+    return measured.dense < _APART and measured.coverage < _FEW_WORDS
+
+
+def explain(measured: Signals, documents: int, outcome: Outcome) -> str:
     """Say in one sentence what the passages lack."""
-    where = "The one document here" if documents == 1 else f"None of the {documents} documents"
-    if not measured.missing:
-        return f"{where} says this clearly enough: the words occur, but no passage is close to the question."
     words = ", ".join(f"“{word}”" for word in measured.missing[:5])
-    return f"{where} seems to answer this: the nearest passage says nothing of {words}."
+    lacks = f"the nearest passage does not have {'the word' if len(measured.missing) == 1 else 'the words'} {words}"
+    if outcome == "related":
+        said = "Passages speak of this, but none says it surely"
+    else:
+        where = "the one document here" if documents == 1 else f"the {documents:,} documents here"
+        said = f"Nothing in {where} speaks of this"
+    return f"{said}: {lacks}." if measured.missing else f"{said}."
 
 
 def _counted(question: str, asked: Set[str], present: Set[str], language: str | None) -> bool:

@@ -1,7 +1,7 @@
-"""What was read becomes an order, an answer and a confidence. Pure.
+"""What was read becomes an order, and words that may answer. Pure.
 
-`Blend`, `WEIGHTS` and `BIAS` were fitted by benchmarks/reader/fit.py, `DEPTH` and `REACH` chosen by tradeoff.py beside
-it, on questions of `dev` halves; docs/reader.md has the commands.
+`Blend` was fitted by benchmarks/reader/fit.py, `DEPTH` and `REACH` chosen by tradeoff.py beside it, on questions of
+`dev` halves; docs/reader.md has the commands. What is made of the passages in their order is decided in deciding.py.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from rag.types import Ranked, Reading, ScoredSpan
 LEAST, DEPTH = 6, 12  # passages that are read, at least and at most
 FULL_DEPTH = 8  # at most, where the processor multiplies in full precision only: each takes it 40 ms, else 8
 REACH = 0.25  # of the first stage's score: of more than LEAST, those further below the best are hardly ever lifted
-THRESHOLD = 0.13
-"""The least confidence that is answered: on `dev` 3 % of the answerable questions of the seeds have less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +50,7 @@ class Candidate:
         return self.passage.stored.text[self.span.start : self.span.end]
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What speaks for an answer being there, each a number; `WEIGHTS` has one for each, in this order."""
-
-    supported: float  # how surely, as a logarithm, the best words' passage bears out the question, taken for a claim
-    span: float  # the greatest worth of an answer
-    dense: float  # the greatest cosine similarity
-    counted: float  # 1 where what a "how many" counts is there, or nothing is counted, else 0
-
-    def row(self) -> list[float]:
-        """Return the numbers in order, the span bent so that it cannot outweigh all others."""
-        return [self.supported, math.tanh(self.span / 8) * 4, self.dense, self.counted]
-
-
-WEIGHTS = (0.3733, 0.2429, 5.7087, 0.1523)
-BIAS = -3.1899
 SPAN_RELEVANCE = 3.0  # what a point of a passage's logit counts for its words
-LEAST_WORTH = -4.5  # of an answer in words: of those below it about a quarter is right; then only passages are shown
 
 
 def depth(runtime: str) -> int:
@@ -123,11 +104,6 @@ def candidates(ranked: Sequence[Ranked]) -> list[Candidate]:
         for span in one.reading.spans
     ]
     return sorted(found, key=lambda one: -one.worth)
-
-
-def confidence(evidence: Evidence) -> float:
-    """Return the probability that the passages hold an answer, 0 to 1."""
-    return round(_sigmoid(BIAS + sum(w * x for w, x in zip(WEIGHTS, evidence.row(), strict=True))), 6)
 
 
 def logit(share: float) -> float:

@@ -16,11 +16,13 @@ from typing import Protocol
 import numpy as np
 from tokenizers import Tokenizer
 
-from index.types import StoredPassage, Vectors
+from index.types import StoredPassage, Vectors, text_digest
+from rag.deciding import FILE as DECISIONS
+from rag.deciding import Decisions, shipped
 from rag.pairs import WINDOW, Pair, pair, tokenize
 from rag.runtimes.choose import Prepared, default_model, prepared_reader
 from rag.runtimes.kept import Outputs, ReaderRuntime, file_digest
-from rag.types import Reading, ScoredSpan
+from rag.types import Reading, ScoredSpan, TokenScores
 
 WEIGHTS = Path(__file__).parent / "reader.safetensors"
 SPANS = 3  # kept of a passage
@@ -36,6 +38,7 @@ class Reader(Protocol):
 
     fingerprint: str
     runtime: str  # what runs the model
+    decisions: Decisions  # fitted to what it says
 
     def read(self, question: str, passages: Sequence[StoredPassage], seconds: float | None = None) -> list[Reading]:
         """Return one reading a passage, in their order; the same passages always give the same readings.
@@ -57,6 +60,17 @@ class WordReader:
 
     fingerprint = "words"
     runtime = "words"
+    decisions = Decisions(
+        quote={"peak": 1.0, "context": 4.0, "long": -2.0},
+        words={"score": 1.0},
+        answered={"relevance": 1.0, "bias": 0.5},
+        subject={"relevance": 1.0, "bias": 2.0},
+        quoted={"relevance": 0.5, "bias": 0.0},
+        pointed={"score": 0.5, "bias": 2.0},
+        least_answered=0.3,
+        least_subject=0.2,
+        least_words=0.2,
+    )
 
     def __init__(self, per_second: float = 1e6) -> None:
         self._per_second = per_second  # passages
@@ -78,7 +92,20 @@ def _by_words(question: str, text: str, header: str) -> Reading:
     spans = tuple(ScoredSpan(*one.span(), 8 * share - 4 - place) for place, one in enumerate(named[:SPANS]))
     differs = any(word.isdigit() for word in asked - held) and any(one[0][0].isdigit() for one in named)
     said = (share * 0.1, share * 0.9, 1 - share) if differs else (share * 0.9, 0.05, 0.95 - share * 0.9)
-    return Reading(8 * share - 4, spans, said)
+    return Reading(8 * share - 4, spans, said, _tokens_of(text, spans))
+
+
+def _tokens_of(text: str, spans: Sequence[ScoredSpan]) -> TokenScores:
+    """Return the words as tokens: those that open and close a span have half of its score each."""
+    offsets = [one.span() for one in re.finditer(r"\w+|[^\w\s]", text)]
+    starts, ends = np.full((2, len(offsets)), -8.0, dtype=np.float32)
+    for place, (start, end) in enumerate(offsets):
+        for one in spans:
+            if start == one.start:
+                starts[place] = one.score / 2
+            if end == one.end:
+                ends[place] = one.score / 2
+    return TokenScores(offsets, starts, ends)
 
 
 class ModelReader:
@@ -86,6 +113,7 @@ class ModelReader:
 
     def __init__(self, prepared: Prepared, fingerprint: str, window: int = WINDOW) -> None:
         self.fingerprint = fingerprint
+        self.decisions = shipped()
         self._window = window
         self.runtime = prepared.facts.runtime
         self._prepared = prepared
@@ -144,8 +172,9 @@ def load_reader(cache: Path | None = None, window: int = WINDOW) -> ModelReader:
     Raises ModelUnavailable where its weights, or those of the default model that it is built on, are not there.
     """
     folder = default_model()
-    fingerprint = file_digest(WEIGHTS)
-    return ModelReader(prepared_reader(folder, WEIGHTS, fingerprint, cache), fingerprint, window)
+    weights = file_digest(WEIGHTS)
+    prepared = prepared_reader(folder, WEIGHTS, weights, cache)
+    return ModelReader(prepared, text_digest(f"{weights} {file_digest(DECISIONS)}"), window)
 
 
 def _batches(order: Sequence[int], pairs: Sequence[Pair], places: int) -> list[list[int]]:
@@ -163,8 +192,11 @@ def _batches(order: Sequence[int], pairs: Sequence[Pair], places: int) -> list[l
 def _reading(one: Pair, text: str, found: Outputs, row: int) -> Reading:
     said = np.exp(found.verdict[row] - found.verdict[row].max())
     supported, contradicted, nothing = (float(share) for share in said / said.sum())
-    spans = best_spans(found.span[row], one, text)
-    return Reading(float(found.relevance[row]), spans, (supported, contradicted, nothing))
+    logits = found.span[row]
+    inside = (logits[one.first : one.first + len(one.offsets)] - logits[0]).astype(np.float32)
+    tokens = TokenScores(one.offsets, inside[:, 0], inside[:, 1])
+    spans = best_spans(logits, one, text)
+    return Reading(float(found.relevance[row]), spans, (supported, contradicted, nothing), tokens)
 
 
 def best_spans(logits: Vectors, one: Pair, text: str) -> tuple[ScoredSpan, ...]:

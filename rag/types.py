@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from index.types import DocumentInfo, Json, StoredPassage
+import numpy as np
+
+from index.types import DocumentInfo, Json, StoredPassage, Vectors
 
 Mode = Literal["hybrid", "dense", "lexical"]
 Mark = Literal["answer", "sentence", "term"]
@@ -104,6 +106,19 @@ class ScoredSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenScores:
+    """Where in a passage an answer may start and end, for each token that was read.
+
+    `offsets` are code points of the passage's text; `starts` and `ends`, float32 (tokens,), are log-odds against no
+    answer. A long passage is read in part: what lies outside has no tokens.
+    """
+
+    offsets: Sequence[tuple[int, int]]
+    starts: Vectors
+    ends: Vectors
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What a reader says of a question and one passage.
 
@@ -114,6 +129,7 @@ class Reading:
     relevance: float
     spans: tuple[ScoredSpan, ...]
     verdict: tuple[float, float, float]
+    tokens: TokenScores = TokenScores((), np.empty(0, np.float32), np.empty(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True)

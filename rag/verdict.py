@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from rag import assembly, evidence, judging
+from rag import assembly, deciding, evidence, judging
 from rag.conflicts import Kind, compared, differ, scaled, units
+from rag.deciding import Decisions
 from rag.judging import Candidate
 from rag.retrieval import Retrieved
 from rag.splitting import sentences
 from rag.types import Conflict, Outcome, Question, Quote, Ranked, Reading, Reason, ShortAnswer, Span
 
-ANSWERS = 4  # the first and at most three others
 MARKED = 0.1  # the least probability of relevance of a passage in which words are marked as an answer
-OTHER = 0.5  # and of one whose words are given beside the first answer
 RIVALS = 3  # values of other documents that are held against the first, at most
 SURE = 3.5  # the least worth of a first answer that others are held against
 RIVAL = {"number": (0.1, 0.57, -8.0), "date": (0.1, 0.57, -8.0), "name": (0.43, 0.7, 1.0)}
@@ -25,8 +23,6 @@ relevant, the least share of the question's words in it, of what the first answe
 Chosen, as what stands around it, on the `dev` half of the seeds and on squad2's questions that were not trained on."""
 SPOKEN = 0.35  # the least probability that such a passage speaks of what the sentence of the first answer says
 COUNTED_WORTH, COUNTED_SPOKEN = -12.0, 0.6  # the same for a number that counts the same things as the first answer
-_LEAST_SUPPORT = 1e-4  # below it one is as good as the other
-_WORD = re.compile(r"\w+")
 _YEAR = re.compile(r"\b(?:1\d|20)\d\d\b")
 
 
@@ -54,7 +50,7 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is said of a question; `marked` has the words that answer in each passage, by its id.
+    """What is said of a question; `marked` has the words that may answer in each passage, by its id.
 
     `reason` says why there is no answer, None where the passages are shown as one.
     """
@@ -75,37 +71,51 @@ def judge(
     words: evidence.Words,
     ranked: Sequence[Ranked],
     collection: str,
-    *,
-    read: bool,
+    by: Decisions | None,
 ) -> Judged:
-    """Judge by the passages, best first: with `read` by what a reader said of them, else by their words."""
-    least = judging.THRESHOLD if question.min_confidence is None else question.min_confidence
+    """Judge by the passages, best first: `by` what was fitted to their reader, else by words and vectors alone."""
+    least = question.min_confidence
+    if by is not None and least is None:
+        least = by.least_answered
     nothing = _nothing(question, found, ranked)
     if nothing is not None:
-        return Judged(nothing, "absent", 0.0, least) if read else Judged(nothing, "absent")
+        return Judged(nothing, "absent", 0.0, least) if by else Judged(nothing, "absent")
     measured = evidence.signals(words, ranked)
-    declined = Reason("below_threshold", evidence.explain(measured, found.found.documents))
-    if not read:
-        return Judged(None, "answered") if evidence.enough(measured) else Judged(declined, "related")
+
+    def reason(outcome: Outcome) -> Reason | None:
+        told = evidence.explain(measured, found.found.documents, outcome)
+        return None if outcome == "answered" else Reason("below_threshold", told)
+
+    decided = deciding.decide(words, ranked, measured, by) if by else None
+    if by is None or decided is None or least is None:
+        outcome = _unread(measured)
+        return Judged(reason(outcome), outcome)
     likely = judging.candidates(ranked)
-    sure = judging.confidence(weighed(measured, ranked, likely))
-    marked = _marked(likely, answered=sure >= least)
-    if sure < least:
-        return Judged(declined, "related", sure, least, marked=marked)
-    quoted = _quoted(likely[0], collection) if likely else None
-    return Judged(None, "answered", sure, least, quoted, _answers(likely, collection), _disputed(likely, words), marked)
-
-
-def weighed(measured: evidence.Signals, ranked: Sequence[Ranked], likely: Sequence[Candidate]) -> judging.Evidence:
-    """Return what speaks for an answer: `ranked` are the passages, best first, `likely` the words that may answer."""
-    passages = [*(one.passage for one in likely[:1]), *ranked]
-    best = next(one.reading for one in passages if one.reading)
-    return judging.Evidence(
-        supported=math.log(max(best.verdict[0], _LEAST_SUPPORT)),
-        span=likely[0].worth if likely else judging.logit(0.0),
-        dense=measured.dense,
-        counted=float(measured.counted),
+    outcome = decided.outcome(least, by)
+    marked = _marked(likely)
+    if outcome != "answered":
+        return Judged(reason(outcome), outcome, decided.confidence, least, marked=marked)
+    answers = [_short(one, collection) for one in deciding.sure(words, ranked, decided, by)]
+    if answers:
+        at = answers[0].citation.start - decided.part.passage.stored.passage.start
+        marked = {**marked, decided.part.passage.stored.ref.id: Span(at, at + len(answers[0].text))}
+    return Judged(
+        None,
+        "answered",
+        decided.confidence,
+        least,
+        _quoted(decided, collection),
+        answers,
+        _disputed(likely, words),
+        marked,
     )
+
+
+def _unread(measured: evidence.Signals) -> Outcome:
+    """Return the outcome by words and vectors alone."""
+    if evidence.enough(measured):
+        return "answered"
+    return "absent" if evidence.apart(measured) else "related"
 
 
 def _nothing(question: Question, found: Retrieved, ranked: Sequence[Ranked]) -> Reason | None:
@@ -119,25 +129,19 @@ def _nothing(question: Question, found: Retrieved, ranked: Sequence[Ranked]) -> 
     return None
 
 
-def _marked(likely: Sequence[Candidate], *, answered: bool) -> Mapping[str, Span]:
-    """Return the best words of each passage that is likely enough, and those that are given as the answer."""
+def _marked(likely: Sequence[Candidate]) -> dict[str, Span]:
+    """Return the best words of each passage that is likely enough."""
     marked: dict[str, Span] = {}
     for one in likely:
-        if one.passage.score >= MARKED or (answered and one is likely[0]):
+        if one.passage.score >= MARKED:
             marked.setdefault(one.passage.stored.ref.id, Span(one.span.start, one.span.end))
     return marked
 
 
-def _answers(likely: Sequence[Candidate], collection: str) -> list[ShortAnswer]:
-    """Return the best words, and those of other passages that are likely too; none where no words are."""
-    kept: list[Candidate] = []
-    for one in likely:
-        if len(kept) == ANSWERS or one.worth < judging.LEAST_WORTH:
-            break
-        new = not any(one.passage is other.passage or _alike(one.text, other.text) for other in kept)
-        if not kept or (new and one.passage.score >= OTHER):
-            kept.append(one)
-    return [_short(one, collection) for one in kept]
+def _quoted(decided: deciding.Decided, collection: str) -> Quote:
+    part = decided.part
+    cited = assembly.quote(assembly.block([part.passage], None), Span(part.start, part.end), collection)
+    return Quote(part.text, part.kind, cited, part.passage.stored.document, decided.quoted)
 
 
 def _disputed(likely: Sequence[Candidate], words: evidence.Words) -> Dispute | None:
@@ -209,14 +213,6 @@ def _counted(kind: Kind, one: Candidate) -> Set[str]:
     return units(one.passage.stored.text, one.span.start, one.span.end) if kind == "number" else set()
 
 
-def _quoted(one: Candidate, collection: str) -> Quote:
-    text, block = one.passage.stored.text, assembly.block([one.passage], None)
-    span = next(each for each in sentences(text) if each.start <= one.span.start < each.end)
-    span = Span(span.start, span.start + len(text[span.start : span.end].rstrip()))
-    document = one.passage.stored.document
-    return Quote(text[span.start : span.end], "sentence", assembly.quote(block, span, collection), document, 0.5)
-
-
 def _sentence(one: Candidate) -> str:
     """Return the sentence that holds the words."""
     text = one.passage.stored.text
@@ -228,13 +224,9 @@ def _coverage(one: Candidate, words: evidence.Words) -> float:
     return evidence.signals(words, [one.passage]).coverage
 
 
-def _short(one: Candidate, collection: str) -> ShortAnswer:
+def _short(one: Candidate | deciding.Sure, collection: str) -> ShortAnswer:
+    """Cite words; only those that are given as an answer have a confidence."""
     block = assembly.block([one.passage], None)
     span = Span(one.span.start, one.span.end)
-    return ShortAnswer(one.text, assembly.quote(block, span, collection), one.passage.stored.document)
-
-
-def _alike(first: str, second: str) -> bool:
-    """Say whether the words of one are among those of the other."""
-    one, other = (set(_WORD.findall(text.lower())) for text in (first, second))
-    return one <= other or other <= one
+    confidence = one.confidence if isinstance(one, deciding.Sure) else None
+    return ShortAnswer(one.text, assembly.quote(block, span, collection), one.passage.stored.document, confidence)

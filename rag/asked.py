@@ -1,0 +1,100 @@
+"""What a question asks for, by its words: a time, a number, a name, a reason, a yes or no; and what it names. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Literal
+
+Asks = Literal[
+    "time",
+    "measure",
+    "count",
+    "person",
+    "place",
+    "which",
+    "reason",
+    "manner",
+    "yesno",
+    "list",
+    "meaning",
+    "what",
+    "words",
+]
+ASKS: Sequence[Asks] = (
+    *("time", "measure", "count", "person", "place", "which", "reason", "manner", "yesno", "list", "meaning"),
+    *("what", "words"),
+)
+POINTS: frozenset[Asks] = frozenset({"time", "measure", "count", "person", "place", "which", "what", "words", "list"})
+"""Kinds whose answer can be pointed at in a few words."""
+
+_IS = "is|are|was|were|do|does|did|can|could|may|might|must|should|shall|will|would|has|have|had|am"
+_MEASURED = (
+    "long|old|far|tall|high|deep|wide|large|big|fast|heavy|hot|cold|thick|soon|close|often|quick|quickly|late|early"
+)
+_WORDS: Sequence[tuple[Asks, str]] = (
+    (
+        "reason",
+        r"\bwhy\b|\bhow come\b|\bwhat(?:'s| is| was) the (?:reason|point)\b|\bwhat for\b|\bwhat\b.*\bfor\s*\?$",
+    ),
+    (
+        "list",
+        r"\b(?:list|name|which|what) (?:all|every|each|the \w+ (?:kinds|types|ways|steps))\b"
+        r"|\bwhat (?:kinds|types|sorts) of\b",
+    ),
+    (
+        "time",
+        r"\bwhen\b|\b(?:what|which|since what) (?:year|month|day|date|time|century|decade)\b|\bdeadline\b|\bby what\b",
+    ),
+    (
+        "count",
+        r"\bhow ?(?:many|manny|much)\b"
+        r"|\b(?:what|which) (?:percentage|percent|number|proportion|share|amount|fraction)\b",
+    ),
+    ("measure", rf"\bhow (?:{_MEASURED})\b"),
+    ("person", r"\b(?:who|whom|whose)\b"),
+    ("place", r"\bwhere\b"),
+    (
+        "meaning",
+        r"\bwhat does .* (?:mean|stand for)\b|\bmeaning\b|\bdefinition\b|\bdefine\b"
+        r"|\bwhat(?:'s| is| are) an? [\w -]+\??$",
+    ),
+    ("which", r"\bwhich\b"),
+    ("manner", r"\bhow\b"),
+    (
+        "yesno",
+        rf"(?:^|[.,;:!?–-]\s+|\b(?:and|but|so|ok|then)\s+)(?:{_IS}|isn't|aren't|don't|doesn't|didn't|can't)\b\s+\w+",
+    ),
+    ("what", r"\bwhat\b|\bwhat's\b"),
+)
+_PATTERNS: Mapping[Asks, re.Pattern[str]] = {kind: re.compile(asked, re.IGNORECASE) for kind, asked in _WORDS}
+_QUOTED = re.compile(r"[\"“„]([^\"”“]{2,})[\"”“]")
+_IDENTIFIER = re.compile(
+    r"(?<![\w-])(?:--?[A-Za-z][\w-]+|(?=[\w./-]*\d)(?=[\w./-]*[A-Za-z_-])[\w]+(?:[./-]\w+)*|\w+_\w+|\w+(?:\.\w+)+\(\)|\w+\(\))"
+)
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\w])")
+_NAME = re.compile(r"(?<=[\w,;:'’\"“(–-] )[\"“(]?[A-ZÀ-ÖØ-Þ][\w'’-]+(?: [A-ZÀ-ÖØ-Þ][\w'’-]+)*")
+_WORD = re.compile(r"\w+")
+
+
+@lru_cache(maxsize=1_024)
+def asks_for(question: str) -> Asks:
+    """Return what kind of thing a question asks for; "words" where it has no question word."""
+    last = question.strip()
+    return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(last)), "words")
+
+
+@lru_cache(maxsize=1_024)
+def named(question: str) -> tuple[str, ...]:
+    """Return what a question names, as it is written: quoted phrases, identifiers, numbers and capitalized names."""
+    found: list[str] = []
+    for pattern in (_QUOTED, _IDENTIFIER, _NUMBER, _NAME):
+        found += [match[1] if pattern is _QUOTED else match[0].strip('"“(') for match in pattern.finditer(question)]
+    return tuple(dict.fromkeys(one for one in found if one))
+
+
+def holds(folded: str, name: str) -> bool:
+    """Say whether a text, in lower case, has a name as whole words, or all the words of it."""
+    words = _WORD.findall(name.lower())
+    return all(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", folded) for word in words)

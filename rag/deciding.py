@@ -1,0 +1,268 @@
+"""What is answered and how surely: the quote, the words in it, and the outcome. Pure.
+
+Every weight and threshold is in decision.json, written by benchmarks/reader/decision.py; docs/reader.md tells how. A
+confidence is a logistic function of a weighted sum of what is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from rag import pointing, quoting
+from rag.asked import ASKS, POINTS, asks_for, holds, named
+from rag.evidence import Signals, Words
+from rag.judging import logit
+from rag.pointing import Choice
+from rag.quoting import Measured, Part
+from rag.types import Outcome, Ranked, Span
+
+FILE = Path(__file__).parent / "decision.json"
+ANSWERS = 4  # words shown: the first and at most three others
+OTHER = 0.5  # the least probability of relevance of a passage whose words are shown beside the first
+AS_SURE = 0.9  # of the first words' confidence, which others need at least
+_WORD = re.compile(r"\w+")
+Weights = Mapping[str, float]
+"""What each measured thing counts, by name; "bias" is counted once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """All that decides what follows the reader. The thresholds are probabilities, 0 to 1."""
+
+    quote: Weights  # which part is quoted
+    words: Weights  # which words of it
+    answered: Weights  # whether the documents hold an answer
+    subject: Weights  # whether they speak of the subject at all
+    quoted: Weights  # whether the quote answers
+    pointed: Weights  # whether the words do
+    least_answered: float
+    least_subject: float
+    least_words: float
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Decisions:
+    """Return what was fitted to the reader that is shipped."""
+    return Decisions(**json.loads(FILE.read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What is made of the passages that were read; the confidences are probabilities."""
+
+    confidence: float
+    subject: float
+    part: Part
+    quoted: float
+    signals: Signals
+    choice: Choice | None = None
+    pointed: float = 0.0
+
+    def outcome(self, least: float, by: Decisions) -> Outcome:
+        """Return the outcome where `least` is the least confidence that is answered."""
+        if self.confidence >= least:
+            return "answered"
+        return "related" if self.subject >= by.least_subject else "absent"
+
+
+def decide(
+    words: Words, ranked: Sequence[Ranked], signals: Signals, by: Decisions, *, only: Ranked | None = None
+) -> Decided | None:
+    """Decide by the passages that were read, best first; None where none of them has a part.
+
+    With `only` nothing but parts of that passage are looked at.
+    """
+    found = quoting.measured(words, ranked if only is None else [only])
+    if not found:
+        return None
+    seen = Seen.of(words, ranked, signals, found, by)
+    chosen = pointing.best(pointing.choices(words, seen.best.part), by.words)
+    choice, pointed = None, 0.0
+    if chosen is not None and asks_for(words.question) in POINTS:
+        choice, pointed = chosen[0], sigmoid(chosen_values(seen, *chosen), by.pointed)
+    return Decided(
+        confidence=sigmoid(seen.values, by.answered),
+        subject=sigmoid(seen.values, by.subject),
+        part=seen.best.part,
+        quoted=sigmoid(seen.values, by.quoted),
+        signals=signals,
+        choice=choice,
+        pointed=pointed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sure:
+    """Words that are shown as an answer, with the probability that they are right."""
+
+    passage: Ranked
+    span: Span
+    confidence: float
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        return self.passage.stored.text[self.span.start : self.span.end]
+
+
+def sure(words: Words, ranked: Sequence[Ranked], decided: Decided, by: Decisions) -> list[Sure]:
+    """Return the words of the quote where they are sure enough, then those of other documents that are as sure."""
+    if decided.choice is None or decided.pointed < by.least_words:
+        return []
+    kept = [Sure(decided.part.passage, Span(decided.choice.start, decided.choice.end), decided.pointed)]
+    told = {decided.part.passage.stored.ref.document_id}
+    for one in [each for each in ranked if each.reading][: quoting.FIRST]:
+        if len(kept) == ANSWERS or one.stored.ref.document_id in told or one.score < OTHER:
+            continue
+        found = decide(words, [one, *(each for each in ranked if each is not one)], decided.signals, by, only=one)
+        if found and found.choice and found.pointed >= AS_SURE * decided.pointed:
+            other = Sure(one, Span(found.choice.start, found.choice.end), found.pointed)
+            if not any(_alike(other.text, each.text) for each in kept):
+                kept.append(other)
+                told.add(one.stored.ref.document_id)
+    return kept
+
+
+def _alike(first: str, second: str) -> bool:
+    """Say whether the words of one are among those of the other."""
+    one, other = (set(_WORD.findall(text.lower())) for text in (first, second))
+    return one <= other or other <= one
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The best part, and what speaks for an answer being there, by name."""
+
+    best: Measured
+    values: Mapping[str, float]
+
+    @classmethod
+    def of(
+        cls, words: Words, ranked: Sequence[Ranked], signals: Signals, found: Sequence[Measured], by: Decisions
+    ) -> Seen:
+        """Measure a question whose passages have parts."""
+        worths, shares = quoting.chosen(found, by.quote)
+        first = max(range(len(found)), key=lambda at: worths[at])
+        best, passage = found[first], found[first].part.passage
+        same = sum(share for one, share in zip(found, shares, strict=True) if one.part.passage is passage)
+        near = sum(
+            share
+            for one, share in zip(found, shares, strict=True)
+            if one.part.passage is passage and one.part.start < best.part.end and best.part.start < one.part.end
+        )
+        read = [one for one in ranked if one.reading][: quoting.FIRST]
+        values = {
+            **{f"part_{name}": value for name, value in best.values.items() if name in _OF_THE_PART},
+            "worth": worths[first],
+            "share": math.log(shares[first] + 1e-4),
+            "share_near": math.log(near + 1e-4),
+            "share_passage": logit(min(max(same, 1e-3), 1 - 1e-3)),
+            **_of_passages(read, signals),
+            **_of_names(words, read, passage),
+            **_of_question(words),
+        }
+        return cls(best, values)
+
+
+_OF_THE_PART = frozenset(
+    {
+        *("mass", "peak", "coverage", "context", "headed", "bare", "need", "no_need", "number", "no_number", "length"),
+        *(
+            "supported",
+            "contradicted",
+            "relevance",
+            "logit",
+            "rank",
+            "item",
+            "row",
+            "list",
+            "pair",
+            "clause",
+            "heading",
+        ),
+        *("below_dense", "unread", "colon", "asks", "asked_above"),
+    }
+)
+
+
+def _of_passages(read: Sequence[Ranked], signals: Signals) -> dict[str, float]:
+    """What the passages read say together."""
+    readings = [one.reading for one in read if one.reading]
+    dense = sorted((one.dense for one in read if one.dense is not None), reverse=True) or [0.5]
+    held = [1.0 / (1.0 + math.exp(-max(-20.0, min(20.0, _odds(one))))) for one in read]
+    best = max(range(len(read)), key=lambda at: readings[at].relevance)
+    return {
+        "relevance": readings[best].relevance,
+        "first_logit": logit(read[0].score),
+        "held": math.log(max(held) + 1e-4),
+        "held_first": math.log(held[0] + 1e-4),
+        "supported": math.log(max(one.verdict[0] for one in readings) + 1e-4),
+        "silent": min(one.verdict[2] for one in readings),
+        "dense": dense[0],
+        "dense_gap": dense[0] - sum(dense) / len(dense),
+        "fused": max(one.fused for one in read),
+        "coverage": signals.coverage,
+        "counted": float(signals.counted),
+        "missing": math.log1p(len(signals.missing)),
+        "agree": float(read[0].dense is not None and read[0].dense >= dense[0]),
+    }
+
+
+def _odds(one: Ranked) -> float:
+    """Return the log-odds that a passage holds an answer, by its likeliest span."""
+    assert one.reading is not None
+    return max((span.score for span in one.reading.spans), default=-12.0) / 2
+
+
+def _of_names(words: Words, read: Sequence[Ranked], best: Ranked) -> dict[str, float]:
+    """Which of the question's names, identifiers, numbers and phrases stand in the best passage, or in none read."""
+    names = named(words.query)
+    texts = {
+        id(one): f"{one.stored.document.title or ''} {one.stored.passage.header} {one.stored.text}".lower()
+        for one in read
+    }
+    own = [not holds(texts[id(best)], name) for name in names]
+    nowhere = [not any(holds(text, name) for text in texts.values()) for name in names]
+    digits = [gone for gone, name in zip(nowhere, names, strict=True) if any(sign.isdigit() for sign in name)]
+    return {
+        "names": float(bool(names)),
+        "name_gone": float(any(own)),
+        "names_gone": sum(own) / len(own) if own else 0.0,
+        "name_nowhere": float(any(nowhere)),
+        "number_nowhere": float(any(digits)),
+    }
+
+
+def _of_question(words: Words) -> dict[str, float]:
+    """What kind of question it is, and how long."""
+    asks = asks_for(words.question)
+    count = len(words.query.split())
+    return {
+        **{f"asks_{kind}": float(kind == asks) for kind in ASKS},
+        "question": math.log(max(1, count)),
+        "few": float(count <= 2),
+        "completed": float(words.query != words.question),
+    }
+
+
+def chosen_values(seen: Seen, choice: Choice, share: float) -> dict[str, float]:
+    """Return what speaks for the words of a choice, by name."""
+    about = {
+        name: seen.values[name]
+        for name in ("share_near", "share_passage", "worth", "relevance", "first_logit", "dense")
+    }
+    kinds = {name: value for name, value in seen.values.items() if name.startswith("asks_")}
+    return {**about, **kinds, **choice.values, "chosen": logit(min(share, 1 - 1e-3))}
+
+
+def sigmoid(values: Weights, weights: Weights) -> float:
+    """Return the probability that a weighted sum stands for, rounded so that no order of float additions shows."""
+    total = weights["bias"] + sum(weight * values.get(name, 0.0) for name, weight in weights.items() if name != "bias")
+    total = max(-30.0, min(30.0, total))
+    return round(1 / (1 + math.exp(-total)), 6)

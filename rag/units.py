@@ -1,0 +1,130 @@
+"""A passage's text as the units that an answer is quoted in: sentences, list items, table rows, headings. Pure.
+
+No unit crosses a line that begins an item, a row or a heading, nor a blank line; offsets are code points of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Literal
+
+from rag.splitting import sentences
+
+UnitKind = Literal["sentence", "item", "row", "heading"]
+
+_ITEM = re.compile(r"[^\S\n]*(?:[-*+•–—‣◦▪]|\(?\d{1,3}[.)]|\(?[A-Za-z][.)]|\([ivxl]{1,5}\))[^\S\n]+(?=\S)")
+_HEADING = re.compile(r"[^\S\n]*#{1,6}[^\S\n]")
+_ROW = re.compile(r"[^\S\n]*\|")
+_RULE = re.compile(r"[\s|:+=-]*$")
+_LINE = re.compile(r"\n")
+_CELL = re.compile(r"(?:[^|\\]|\\.)+")
+_PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)|<[^>]*>")  # a picture or a tag: nothing to read
+_ASKS = re.compile(r"[?？][\s*_\"'”’)]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A part of a text that can be quoted by itself; without the white space around it."""
+
+    start: int
+    end: int
+    kind: UnitKind
+    asks: bool = False  # whether it is a question
+    paragraph: int = 0  # which blank-line paragraph of the text it lies in, from 0
+
+
+@lru_cache(maxsize=512)
+def units(text: str) -> tuple[Unit, ...]:
+    """Return the units of a text in its order; what holds no word, as the rule below a table's head, is none."""
+    found: list[Unit] = []
+    paragraph, last = 0, 0
+    for start, end in _joined(text, _parts(text)):
+        part = text[start:end]
+        paragraph += "\n\n" in text[last:start].replace(" ", "").replace("\t", "")
+        kind: UnitKind = "sentence"
+        if _HEADING.match(part):
+            kind = "heading"
+        elif _ROW.match(part):
+            kind = "row"
+        elif _ITEM.match(part):
+            kind = "item"
+        if re.search(r"\w", _PICTURE.sub("", part)):
+            found.append(Unit(start, end, kind, bool(_ASKS.search(part)), paragraph))
+        last = end
+    return tuple(found)
+
+
+def _parts(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the sentences, cut where a line begins something of its own, without white space at their ends."""
+    for span in sentences(text):
+        cuts = [at.end() for at in _LINE.finditer(text, span.start, span.end) if _begins(text, at.end())]
+        edges = [span.start, *(at for at in cuts if at < span.end), span.end]
+        for start, end in pairwise(edges):
+            part = text[start:end]
+            begin = start + len(part) - len(part.lstrip())
+            if begin < start + len(part.rstrip()):
+                yield begin, start + len(part.rstrip())
+
+
+def _joined(text: str, parts: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the parts, those of an item that goes on in indented lines as one."""
+    open_ = None
+    for start, end in parts:
+        if open_ is not None:
+            begun, ended = open_
+            between = text[ended:start]
+            goes_on = _ITEM.match(text, begun) and re.fullmatch(r"\n[^\S\n]+", between) and not _begins(text, ended + 1)
+            if goes_on and text[ended - 1] not in ".!?:;":
+                open_ = begun, end
+                continue
+            yield open_
+        open_ = start, end
+    if open_ is not None:
+        yield open_
+
+
+def _begins(text: str, at: int) -> bool:
+    """Say whether the line at a place begins an item, a row, a heading or a paragraph, or follows a heading."""
+    own = any(sign.match(text, at) for sign in (_ITEM, _HEADING, _ROW))
+    before = text.rfind("\n", 0, at - 1) + 1
+    return own or text.startswith("\n", at) or _HEADING.match(text, before) is not None
+
+
+def cells(text: str, row: Unit) -> list[tuple[int, int]]:
+    """Return the cells of a table row as places in the text, without white space; an empty cell has no length."""
+    line = text[row.start : row.end]
+    inner_end = len(line.rstrip().removesuffix("|"))
+    found, start = [], 1 if line.startswith("|") else 0
+    while start <= inner_end:
+        match = _CELL.match(line, start, inner_end)
+        end = match.end() if match else start
+        part = line[start:end]
+        begin = start + len(part) - len(part.lstrip())
+        found.append((row.start + begin, row.start + max(begin, start + len(part.rstrip()))))
+        start = end + 1
+    return found
+
+
+def columns(text: str, row: Unit) -> tuple[str, ...]:
+    """Return the names of a row's columns, as the head of its table has them; empty where the text has no head.
+
+    A head is the row above a rule (`|---|---|`); the head itself has none.
+    """
+    above = text[: row.start].rstrip("\n").split("\n")
+    for place in range(len(above) - 1, 0, -1):
+        line = above[place]
+        if not _ROW.match(line):
+            return ()
+        if _RULE.fullmatch(line) and "-" in line and _ROW.match(above[place - 1]):
+            head = above[place - 1]
+            return tuple(head[start:end] for start, end in cells(head, Unit(0, len(head), "row")))
+    return ()
+
+
+def holding(found: Sequence[Unit], place: int) -> int | None:
+    """Return the number of the unit that holds a place, None where none does."""
+    return next((number for number, unit in enumerate(found) if unit.start <= place < unit.end), None)
