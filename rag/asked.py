@@ -36,7 +36,8 @@ _MEASURED = (
 _WORDS: Sequence[tuple[Asks, str]] = (
     (
         "reason",
-        r"\bwhy\b|\bhow come\b|\bwhat(?:'s| is| was) the (?:reason|point)\b|\bwhat for\b|\bwhat\b.*\bfor\s*\?$",
+        r"\bwhy\b|\bhow come\b|\bwhat(?:'s| is| was) the (?:reason|point)\b|\bwhat for\b"
+        r"|\bwhat\b.{0,200}(?<!\bstand )\bfor\s*\?$",
     ),
     (
         "list",
@@ -57,7 +58,7 @@ _WORDS: Sequence[tuple[Asks, str]] = (
     ("place", r"\bwhere\b"),
     (
         "meaning",
-        r"\bwhat does .* (?:mean|stand for)\b|\bmeaning\b|\bdefinition\b|\bdefine\b"
+        r"\bwhat does .{0,200} (?:mean|stand for)\b|\bmeaning\b|\bdefinition\b|\bdefine\b"
         r"|\bwhat(?:'s| is| are) an? [\w -]+\??$",
     ),
     ("which", r"\bwhich\b"),
@@ -71,10 +72,13 @@ _WORDS: Sequence[tuple[Asks, str]] = (
 _PATTERNS: Mapping[Asks, re.Pattern[str]] = {kind: re.compile(asked, re.IGNORECASE) for kind, asked in _WORDS}
 _QUOTED = re.compile(r"[\"“„]([^\"”“]{2,})[\"”“]")
 _IDENTIFIER = re.compile(
-    r"(?<![\w-])(?:--?[A-Za-z][\w-]+|(?=[\w./-]*\d)(?=[\w./-]*[A-Za-z_-])[\w]+(?:[./-]\w+)*|\w+_\w+|\w+(?:\.\w+)+\(\)|\w+\(\))"
+    r"(?<![\w-])(?:--?[A-Za-z][\w-]+|(?=[\w./-]*\d)(?=[\w./-]*[A-Za-z_-])[\w]+(?:[./-]\w+)*|\w+(?:\.\w+)*\(\)|\w+_\w+)"
 )
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\w])")
 _NAME = re.compile(r"(?<=[\w,;:'’\"“(–-] )[\"“(]?[A-ZÀ-ÖØ-Þ][\w'’-]+(?: [A-ZÀ-ÖØ-Þ][\w'’-]+)*")
+_EXACT = re.compile(r"[A-Za-z][\w./-]*\d|^0x|_|^--?[A-Za-z]|\(\)$")
+_JOINS = re.compile(r"[^\w]|_")
+_DENIES = re.compile(r"\b(?:not|never|no|without|except|cannot)\b|n['’]t\b", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 
 
@@ -92,6 +96,28 @@ def named(question: str) -> tuple[str, ...]:
     for pattern in (_QUOTED, _IDENTIFIER, _NUMBER, _NAME):
         found += [match[1] if pattern is _QUOTED else match[0].strip('"“(') for match in pattern.finditer(question)]
     return tuple(dict.fromkeys(one for one in found if one))
+
+
+@lru_cache(maxsize=1_024)
+def identifiers(question: str) -> tuple[str, ...]:
+    """Return the names of a question that only match as they are: with letters and digits, an underscore, an option."""
+    found = [name for name in named(question) if _IDENTIFIER.fullmatch(name) or _IDENTIFIER.match(name)]
+    return tuple(name for name in found if _EXACT.search(name))
+
+
+def stands(squeezed: str, identifier: str) -> bool:
+    """Say whether an identifier stands in a text, given as `squeezed` makes it: however its parts are joined."""
+    return squeeze(identifier) in squeezed
+
+
+def squeeze(text: str) -> str:
+    """Return the letters and digits of a text in lower case."""
+    return _JOINS.sub("", text.lower())
+
+
+def denies(question: str) -> bool:
+    """Say whether a question asks for what is not so."""
+    return _DENIES.search(question) is not None
 
 
 def holds(folded: str, name: str) -> bool:

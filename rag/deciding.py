@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from rag import pointing, quoting
-from rag.asked import ASKS, POINTS, asks_for, holds, named
+from rag.asked import ASKS, POINTS, asks_for, denies, holds, identifiers, named, squeeze, stands
 from rag.evidence import Signals, Words
 from rag.judging import logit
 from rag.pointing import Choice
@@ -26,6 +26,7 @@ FILE = Path(__file__).parent / "decision.json"
 ANSWERS = 4  # words shown: the first and at most three others
 OTHER = 0.5  # the least probability of relevance of a passage whose words are shown beside the first
 AS_SURE = 0.9  # of the first words' confidence, which others need at least
+UNHEARD = 0.1  # the greatest confidence where an identifier of the question stands nowhere
 _WORD = re.compile(r"\w+")
 Weights = Mapping[str, float]
 """What each measured thing counts, by name; "bias" is counted once."""
@@ -64,9 +65,9 @@ class Decided:
     choice: Choice | None = None
     pointed: float = 0.0
 
-    def outcome(self, least: float, by: Decisions) -> Outcome:
-        """Return the outcome where `least` is the least confidence that is answered."""
-        if self.confidence >= least:
+    def outcome(self, by: Decisions, least: float | None) -> Outcome:
+        """Return the outcome; `least`, where it is given, is the least confidence that is answered, whatever else."""
+        if self.confidence >= (by.least_answered if least is None else least):
             return "answered"
         return "related" if self.subject >= by.least_subject else "absent"
 
@@ -84,17 +85,27 @@ def decide(
     seen = Seen.of(words, ranked, signals, found, by)
     chosen = pointing.best(pointing.choices(words, seen.best.part), by.words)
     choice, pointed = None, 0.0
-    if chosen is not None and asks_for(words.question) in POINTS:
+    if chosen is not None and asks_for(words.question) in POINTS and not denies(words.question):
         choice, pointed = chosen[0], sigmoid(chosen_values(seen, *chosen), by.pointed)
+    subject = sigmoid(seen.values, by.subject)
     return Decided(
-        confidence=sigmoid(seen.values, by.answered),
-        subject=sigmoid(seen.values, by.subject),
+        confidence=min(sigmoid(seen.values, by.answered), subject, *unheard(words, ranked)),
+        subject=subject,
         part=seen.best.part,
         quoted=sigmoid(seen.values, by.quoted),
         signals=signals,
         choice=choice,
         pointed=pointed,
     )
+
+
+def unheard(words: Words, ranked: Sequence[Ranked]) -> list[float]:
+    """Return UNHEARD where an identifier of the question stands in no passage read: another one is another thing."""
+    wanted = identifiers(words.question)
+    if not wanted:
+        return []
+    texts = [squeeze(f"{one.stored.passage.header} {one.stored.text}") for one in ranked if one.reading]
+    return [] if all(any(stands(text, each) for text in texts) for each in wanted) else [UNHEARD]
 
 
 @dataclass(frozen=True, slots=True)

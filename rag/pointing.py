@@ -172,6 +172,7 @@ def _clause(text: str, place: tuple[int, int], part: Part) -> str:
 
 def best(found: Sequence[Choice], weights: Mapping[str, float]) -> tuple[Choice, float] | None:
     """Return the worthiest choice and its share of exp(worth) among all; None where there is none."""
+    found = [one for one in found if one.values["same_clause"]] or found
     if not found:
         return None
     worths = [sum(weights.get(name, 0.0) * value for name, value in one.values.items()) for one in found]

@@ -19,7 +19,7 @@ import numpy as np
 
 from index.types import Vectors
 from rag import judging
-from rag.asked import asks_for
+from rag.asked import POINTS, asks_for
 from rag.evidence import Words, needed
 from rag.types import QuoteKind, Ranked, TokenScores
 from rag.units import Unit, units
@@ -38,6 +38,7 @@ _BECAUSE = re.compile(
 _ENDS = re.compile(r"[.!?。！？…][\"'”’»)\]*_`]*$")
 _UNREAD = {"mass": -14.0, "share": -9.0, "peak": -12.0, "unread": 1.0}  # of a part that the reader did not see
 _LEAST_MASS, _LEAST_SHARE = 1e-6, 1e-4  # below it one is as good as the other
+_COMPARED = ("peak", "context", "coverage")  # what is also measured against the other parts
 _BY_DIGIT = frozenset({"count", "measure", "time", "yesno", "reason", "manner"})  # what is asked for, where it matters
 _BY_ITEM = frozenset({"manner", "list", "which", "what"})
 _BY_LIST = frozenset({"manner", "list", "which", "what", "yesno"})
@@ -133,7 +134,7 @@ class Measured:
     """A part with all that was measured of it, by name."""
 
     part: Part
-    values: Mapping[str, float]
+    values: dict[str, float]
 
 
 def measured(words: Words, ranked: Sequence[Ranked]) -> list[Measured]:
@@ -144,7 +145,22 @@ def measured(words: Words, ranked: Sequence[Ranked]) -> list[Measured]:
     found: list[Measured] = []
     for rank, one in enumerate(read):
         about = _Passage(words, one, rank, best, nearest)
-        found += [Measured(part, about.measure(part)) for part in parts(one)]
+        found += _beside([Measured(part, about.measure(part)) for part in parts(one)])
+    how = "points" if asks_for(words.question) in POINTS else "tells"
+    for name in _COMPARED:
+        most = max((each.values[name] for each in found), default=0.0)
+        for each in found:
+            each.values[f"{name}_most"] = float(each.values[name] == most)
+            each.values[f"{how}_{name}"] = each.values[name]
+    return found
+
+
+def _beside(found: list[Measured]) -> list[Measured]:
+    """Add how far each part is below the best of its passage."""
+    for name in _COMPARED:
+        most = max((one.values[name] for one in found), default=0.0)
+        for one in found:
+            one.values[f"{name}_below"] = one.values[name] - most
     return found
 
 

@@ -105,7 +105,11 @@ class ScoredSpan:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
+def _none() -> Vectors:
+    return np.empty(0, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TokenScores:
     """Where in a passage an answer may start and end, for each token that was read.
 
@@ -113,9 +117,18 @@ class TokenScores:
     answer. A long passage is read in part: what lies outside has no tokens.
     """
 
-    offsets: Sequence[tuple[int, int]]
-    starts: Vectors
-    ends: Vectors
+    offsets: Sequence[tuple[int, int]] = ()
+    starts: Vectors = field(default_factory=_none)
+    ends: Vectors = field(default_factory=_none)
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether all numbers are the same: arrays do not say so in one word."""
+        if not isinstance(other, TokenScores):
+            return NotImplemented
+        same = np.array_equal(self.starts, other.starts) and np.array_equal(self.ends, other.ends)
+        return same and list(self.offsets) == list(other.offsets)
+
+    __hash__ = None  # type: ignore[assignment]  # as of everything that holds arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +142,7 @@ class Reading:
     relevance: float
     spans: tuple[ScoredSpan, ...]
     verdict: tuple[float, float, float]
-    tokens: TokenScores = TokenScores((), np.empty(0, np.float32), np.empty(0, np.float32))
+    tokens: TokenScores = field(default_factory=TokenScores)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def judge(
         outcome = _unread(measured)
         return Judged(reason(outcome), outcome)
     likely = judging.candidates(ranked)
-    outcome = decided.outcome(least, by)
+    outcome = decided.outcome(by, question.min_confidence)
     marked = _marked(likely)
     if outcome != "answered":
         return Judged(reason(outcome), outcome, decided.confidence, least, marked=marked)

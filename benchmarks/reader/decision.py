@@ -17,7 +17,7 @@ import pickle
 import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -29,16 +29,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from reporting import say, table
 
 from api.settings import load_settings
-from index.collection import Collection
-from rag import deciding, evidence, judging, pointing, quoting
-from rag.asked import POINTS, asks_for
+from rag import assembly, deciding, evidence, judging, pointing, quoting
+from rag.asked import POINTS, asks_for, denies
 from rag.encoding import Encoder, load_encoder
 from rag.evaluation.cache import cached_collection
 from rag.evaluation.calibration import auroc, ece
 from rag.evaluation.containment import token_f1
 from rag.evaluation.datasets import Dataset, read_dataset
 from rag.evaluation.questions import DatasetQuestion
-from rag.evaluation.replies import ALLOWED, COVERED, LONGEST
+from rag.evaluation.replies import ALLOWED, COVERED, LONGEST, OFF_TOPIC
 from rag.quoting import Measured
 from rag.reading import Reader, load_reader
 from rag.retrieval import Ranking, retrieve
@@ -51,10 +50,12 @@ TAUGHT = (
     *("real_events", "real_reports", "real_rules"),
 )
 POOL = 30  # passages found, of which the near ones are read
+SHOWN = 10  # passages that are left of them without near-copies
+STRANGER, STRANGERS = "stranger", 25  # questions about other folders that are asked of each
 RIGHT = 0.5  # the least token F1 of words that answer
 PULL = {"quote": 0.003, "words": 0.01, "answered": 0.01, "subject": 0.01, "quoted": 0.01, "pointed": 0.02}
-OTHERS = 0.25  # what a question of clapnq or the seeds counts beside one of a real set
-ANSWERED, ABSENT, SHOWN_RIGHT = 0.87, 0.012, 0.80  # what the thresholds are chosen for; see `thresholds`
+COUNTS = {"clapnq": 0.5, STRANGER: 0.15}  # what such questions count beside others: there are more than people ask
+ANSWERED, ABSENT, SHOWN_RIGHT = 0.87, 0.012, 0.81  # what the thresholds are chosen for; see `thresholds`
 
 Floats = np.ndarray
 Span = tuple[str, int, int]
@@ -100,48 +101,71 @@ def collect(folders: Sequence[Path], work: Path, most: int) -> None:
     cache = load_settings({}).cache
     encoder, reader = load_encoder(None, cache), load_reader(cache)
     (work / "decision").mkdir(parents=True, exist_ok=True)
-    for folder in sorted(
-        {one for given in folders for one in (given, *given.iterdir()) if one.name in {*SETS, *TAUGHT}}
-    ):
-        kept = work / "decision" / f"{folder.name}.pickle"
+    below = {one for given in folders for one in (given, *given.iterdir()) if one.name in {*SETS, *TAUGHT}}
+    sets = [read_dataset(folder) for folder in sorted(below)]
+    drawn = {one.name: draw(one, most) for one in sets}
+    for dataset in sets:
+        kept = work / "decision" / f"{dataset.name}.pickle"
         if not kept.exists():
-            dataset = read_dataset(folder)
-            with cached_collection(dataset, work / "ours", encoder) as collection:
-                found = list(asked(dataset, collection, encoder, reader, most))
-            kept.write_bytes(pickle.dumps(found))
-            say(f"{folder.name}: {len(found)} questions")
+            place = Place(dataset, work, encoder, reader)
+            kept.write_bytes(pickle.dumps(list(asked(place, [*drawn[dataset.name], *strangers(dataset.name, drawn)]))))
+            say(f"{dataset.name}: kept")
 
 
-def asked(dataset: Dataset, collection: Collection, encoder: Encoder, reader: Reader, most: int) -> Iterator[Asked]:
-    """Yield the drawn questions of a set, read."""
-    kept = [
-        one
-        for one in dataset.questions
-        if one.answerable is not None and (one.split in (None, "dev") or dataset.name in TAUGHT)
+def draw(dataset: Dataset, most: int) -> list[DatasetQuestion]:
+    """Return questions that may be fitted to: those of the `dev` half, of a set to learn from all."""
+    free = {one.split for one in dataset.questions} if dataset.name in TAUGHT else {None, "dev"}
+    known = [one for one in dataset.questions if one.answerable is not None and one.split in free]
+    return random.Random(f"decision {dataset.name}").sample(known, min(most, len(known)))
+
+
+def strangers(name: str, drawn: Mapping[str, Sequence[DatasetQuestion]]) -> list[DatasetQuestion]:
+    """Return questions about other folders, whose subject the documents of a real set lack."""
+    others = [
+        replace(one, answerable=False, type=STRANGER, short=False, answers=(), support=())
+        for other, questions in sorted(drawn.items())
+        if other != name and other.startswith("real") and name.startswith("real")
+        for one in questions
+        if not one.history and one.type not in (OFF_TOPIC, "vague")
     ]
-    for one in random.Random(f"decision {dataset.name}").sample(kept, min(most, len(kept))):
-        found = retrieve(
-            Question(one.text, history=one.history, filter=one.filter), collection, encoder, Ranking(), POOL
-        )
-        query = found.standalone_query or one.text
-        words = evidence.weigh(query, one.text, found.found.frequencies, found.found.total)
-        passages = list(islice(found.passages, POOL))
-        near = judging.near(passages, judging.depth(reader.runtime))
-        readings = reader.read(query, [passage.stored for passage in near])
-        yield labelled(dataset.name, one, words, judging.ordered(near, readings))
+    return random.Random(f"strangers {name}").sample(others, min(STRANGERS, len(others)))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where questions are asked."""
+
+    dataset: Dataset
+    work: Path
+    encoder: Encoder
+    reader: Reader
+
+
+def asked(place: Place, questions: Sequence[DatasetQuestion]) -> Iterator[Asked]:
+    """Yield the questions with their passages as a user's question would have them read."""
+    with cached_collection(place.dataset, place.work / "ours", place.encoder) as collection:
+        for one in questions:
+            question = Question(one.text, history=one.history, filter=one.filter)
+            found = retrieve(question, collection, place.encoder, Ranking(), POOL)
+            query = found.standalone_query or one.text
+            words = evidence.weigh(query, one.text, found.found.frequencies, found.found.total)
+            passages = list(islice(found.passages, POOL))
+            near = judging.near(passages, judging.depth(place.reader.runtime))
+            readings = place.reader.read(query, [passage.stored for passage in near])
+            ranked = assembly.collapse(judging.ordered(near, readings), SHOWN)
+            yield labelled(place.dataset.name, one, words, ranked)
 
 
 def labelled(name: str, one: DatasetQuestion, words: evidence.Words, ranked: Sequence[Ranked]) -> Asked:
     """Return a question with what is right about it."""
-    support = [(span.document_id, span.start, span.end) for span in one.supporting]
-    short = one.short if one.short is not None else bool(one.spans) if name in REAL else None
-    return Asked(name, one.id, one.type or "", words, ranked, bool(one.answerable), short, one.answers, support)
+    support = [(span.document_id, span.start, span.end) for span in one.support]
+    return Asked(name, one.id, one.type or "", words, ranked, bool(one.answerable), one.short, one.answers, support)
 
 
 def load(work: Path) -> list[Asked]:
     """Return all that was collected."""
     files = sorted((work / "decision").glob("*.pickle"))
-    return [one for file in files for one in pickle.loads(file.read_bytes())]  # noqa: S301  our own
+    return [one for file in files for one in pickle.loads(file.read_bytes())]
 
 
 # Fitting
@@ -258,6 +282,7 @@ class Judged:
     subject: float
     quoted: float
     right_quote: bool
+    length: int  # of the quote, in code points
     points: bool  # whether words are shown where they are sure enough
     pointed: float
     right_words: bool
@@ -291,20 +316,20 @@ def confidence_weights(picked: Sequence[Chosen], words: deciding.Weights) -> dic
     """Fit the confidences to questions whose parts were chosen by weights that were not fitted to them."""
     rows = [one.seen.values for one in picked]
     asked = [one.known.asked for one in picked]
-    shares = np.array([1.0 if one.name.startswith("real") else OTHERS for one in asked])
+    shares = np.array([COUNTS.get(one.type, COUNTS.get(one.name, 1.0)) for one in asked])
     able = np.array([one.answerable for one in asked], dtype=float)
-    off = np.array([one.type == "off_topic" for one in asked], dtype=float)
+    off = np.array([one.type in (OFF_TOPIC, STRANGER) for one in asked], dtype=float)
     supported = np.array([bool(one.support) for one in asked])
     quotes = [at for at, one in enumerate(picked) if supported[at]]
     right = np.array([picked[at].right_quote for at in quotes], dtype=float)
     pointed = [(one, *best) for one in picked if one.known.asked.short and (best := pointing.best(one.choices, words))]
     told = [deciding.chosen_values(one.seen, choice, share) for one, choice, share in pointed]
     hits = np.array([bool(one.right_words[list(one.choices).index(choice)]) for one, choice, _ in pointed], dtype=float)
-    known_subject = np.array([one.name.startswith("real") for one in asked])
+    known_subject = np.array([one.name.startswith("real") or one.answerable for one in asked])
     subject = [row for row, yes in zip(rows, known_subject, strict=True) if yes]
     return {
         "answered": logistic_weights(rows, able, shares, PULL["answered"]),
-        "subject": logistic_weights(subject, 1 - off[known_subject], 1 + 9 * off[known_subject], PULL["subject"]),
+        "subject": logistic_weights(subject, 1 - off[known_subject], shares[known_subject], PULL["subject"]),
         "quoted": logistic_weights([rows[at] for at in quotes], right, np.ones(len(quotes)), PULL["quoted"]),
         "pointed": logistic_weights(told, hits, np.ones(len(told)), PULL["pointed"]),
     }
@@ -316,14 +341,16 @@ def judged(one: Known, weights: Mapping[str, deciding.Weights]) -> Judged:
     found = chosen(one, by.quote, by.words)
     best = pointing.best(found.choices, by.words)
     values = found.seen.values
+    subject = deciding.sigmoid(values, by.subject)
     pointed = deciding.sigmoid(deciding.chosen_values(found.seen, *best), by.pointed) if best else 0.0
     return Judged(
         one.asked,
-        deciding.sigmoid(values, by.answered),
-        deciding.sigmoid(values, by.subject),
+        min(deciding.sigmoid(values, by.answered), subject, *deciding.unheard(one.asked.words, one.asked.ranked)),
+        subject,
         deciding.sigmoid(values, by.quoted),
         found.right_quote,
-        best is not None and asks_for(one.asked.words.question) in POINTS,
+        found.seen.best.part.end - found.seen.best.part.start,
+        best is not None and asks_for(one.asked.words.question) in POINTS and not denies(one.asked.words.question),
         pointed,
         bool(best and found.right_words[list(found.choices).index(best[0])]),
     )
@@ -337,7 +364,8 @@ def fit(asked: Sequence[Asked], output: Path) -> None:
     shown = sorted({one.asked.name for one in questions} & set(SETS))
     for name in shown:
         weights = fitted([one for one in questions if one.asked.name != name])
-        held += [judged(one, weights) for one in questions if one.asked.name == name]
+        own = [one for one in questions if one.asked.name == name and one.asked.type != STRANGER]
+        held += [judged(one, weights) for one in own]
         say(f"held out {name}")
     thresholds = chosen_thresholds([one for one in held if one.asked.name in REAL])
     report(held, thresholds)
@@ -363,9 +391,9 @@ def chosen_thresholds(held: Sequence[Judged]) -> dict[str, float]:
     """
     able = [one for one in held if one.asked.answerable]
     least = float(np.quantile([one.confidence for one in able], 1 - ANSWERED))
-    left = [one.subject for one in able if one.confidence < least]
+    left = sorted(one.subject for one in able if one.confidence < least)
     gone = round(ABSENT * len(able))
-    subject = sorted(left)[gone] if gone < len(left) else 0.0
+    subject = left[gone] if gone < len(left) else least
     said = sorted(
         (one for one in able if one.confidence >= least and one.asked.short and one.points),
         key=lambda one: -one.pointed,
@@ -379,8 +407,10 @@ def chosen_thresholds(held: Sequence[Judged]) -> dict[str, float]:
 def report(held: Sequence[Judged], least: Mapping[str, float]) -> None:
     """Print what the held-out questions of each set get."""
     names = sorted({one.asked.name for one in held})
-    head = ("held out", "n", "AUROC", "ECE", "answered", "absent", "near declined", "off answered", "off absent", "quote right", "length",
-            "quote ECE", "words shown", "right", "words ECE")  # fmt: skip
+    head = (
+        *("held out", "n", "AUROC", "ECE", "answered", "absent", "near declined", "off answered", "off absent"),
+        *("quote right", "length", "quote ECE", "words shown", "right", "words ECE"),
+    )
     rows = [row(name, [one for one in held if one.asked.name == name], least) for name in names]
     table(head, [*rows, row("real together", [one for one in held if one.asked.name in REAL], least)])
     real = [one for one in held if one.asked.name in REAL]
@@ -400,7 +430,7 @@ def row(name: str, held: Sequence[Judged], least: Mapping[str, float]) -> list[s
     supported = [one for one in said if one.asked.support]
     short = [one for one in able if one.asked.short]
     shown = [one for one in short if says(one) == "answered" and one.points and one.pointed >= least["least_words"]]
-    near, off = ([one for one in not_able if (one.asked.type == "off_topic") is yes] for yes in (False, True))
+    near, off = ([one for one in not_able if (one.asked.type == OFF_TOPIC) is yes] for yes in (False, True))
     confidence, labels = np.array([one.confidence for one in held]), np.array([one.asked.answerable for one in held])
     pairs = [(one.quoted, one.right_quote) for one in supported]
     told = [(one.pointed, one.right_words) for one in shown]
@@ -415,7 +445,7 @@ def row(name: str, held: Sequence[Judged], least: Mapping[str, float]) -> list[s
         share(says(one) == "answered" for one in off),
         share(says(one) == "absent" for one in off),
         share(one.right_quote for one in supported),
-        "",
+        f"{np.median([one.length for one in supported]):.0f}" if supported else "",
         calibrated(pairs),
         f"{len(shown) / max(1, len(short)):.3f}",
         share(one.right_words for one in shown),
@@ -435,7 +465,7 @@ def calibrated(pairs: Sequence[tuple[float, bool]]) -> str:
 def curve(held: Sequence[Judged]) -> None:
     """Print what declining costs and gains, and how right words are where they are shown."""
     able, near = (
-        [one.confidence for one in held if one.asked.answerable is yes and one.asked.type != "off_topic"]
+        [one.confidence for one in held if one.asked.answerable is yes and one.asked.type != OFF_TOPIC]
         for yes in (True, False)
     )
     rows = []

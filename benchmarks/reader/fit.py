@@ -1,11 +1,10 @@
-"""Fits what comes after the reader: its blend with the first stage, and the confidence that there is an answer.
+"""Fits the order of what was read: how the reader is blended with the first stage.
 
     python benchmarks/reader/fit.py ../shared/data/eval seeds --work FOLDER [--questions 150] [--json OUT]
 
 Asked are questions of the `dev` halves that the reader was not trained on (examples.py keeps a third of each set's
-sources back), with --taught the others too, of squad2 also with the article that answers taken away. What is printed
-last goes into rag/judging.py; THRESHOLD and LEAST_WORTH there are read off the tables. The confidence is shown as it
-does on sources that it was not fitted to: sets by turns, articles by turns for squad2.
+sources back), with --taught the others too. What is printed last goes into rag/judging.py; what follows the order is
+fitted by decision.py.
 """
 
 from __future__ import annotations
@@ -15,12 +14,10 @@ import json
 import math
 import random
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -34,27 +31,19 @@ from tables import LONG
 from api.settings import load_settings
 from index.collection import Collection
 from index.types import Json
-from rag import assembly, evidence, judging
+from rag import evidence, judging
 from rag.encoding import Encoder, load_encoder
 from rag.evaluation.cache import cached_collection
-from rag.evaluation.calibration import auroc, ece
 from rag.evaluation.containment import token_f1
 from rag.evaluation.datasets import Dataset, read_dataset
 from rag.evaluation.questions import DatasetQuestion
 from rag.reading import Reader, load_reader
 from rag.retrieval import Ranking, retrieve
 from rag.types import Question, Ranked
-from rag.verdict import weighed
 
 LEARNED = {Path(one.folder).name for one in SOURCES}  # sets of which a part was learned from
-CLAIMS = ("vitaminc", "wice")  # whose labels are of verdicts
 TRIED = (0.0, 3.0, 6.0, 10.0, 14.0, 20.0, 30.0, 60.0)  # points of the logit for the first stage
 NEAR_BEST = 0.001  # of the prices whose mean is so near the best one's, the dearest is taken: it moves the least
-THRESHOLDS = (0.06, 0.08, 0.09, 0.1, 0.11, 0.12, 0.13, 0.14, 0.16, 0.18, 0.2, 0.22, 0.25, 0.3)
-RIGHT = 0.5  # the least token F1 of words that answer
-MOST, SHARE = "squad2", 6.0  # counts so many times: only there is a passage asked what it answers and what it does not
-TAKEN = 0.6  # what questions count whose article was taken away: they are easy
-PULL = 0.02  # towards weights of 0
 
 Floats = np.ndarray
 
@@ -73,7 +62,6 @@ class Asked:
     follows: bool  # whether the query was completed by what was asked before it
     answerable: bool | None
     right: Sequence[str] = ()
-    taken: bool = False  # what answers it was left out
 
     def scores(self, blend: judging.Blend) -> list[float]:
         """Return what orders the passages by a blend."""
@@ -94,7 +82,8 @@ def main() -> None:
         asked += found
     kept = json.loads(options.blend.read_text(encoding="utf-8"))["blend"] if options.blend else None
     blend = judging.Blend(**kept) if kept else fitted_blend(asked)
-    result = {"blend": asdict(blend), **fitted_confidence([rescored(one, blend) for one in asked])}
+    words_by_price([rescored(one, blend) for one in asked])
+    result = {"blend": asdict(blend)}
     print(json.dumps(result))
     finish(result, [], options.json)
 
@@ -145,15 +134,6 @@ def collect(
         for one in chance.sample(of, min(most, len(of))):
             found = first(place, one, one.filter, one.answerable, depth)
             yield read(found, reader)
-            if dataset.name == "squad2" and one.id in judged:
-                taken = {"field": "document_id", "nin": article(dataset, one)}
-                yield replace(read(first(place, one, taken, False, depth), reader), taken=True)
-
-
-def article(dataset: Dataset, one: DatasetQuestion) -> list[str]:
-    """Return the ids of all paragraphs of the article that a question of squad2 is about."""
-    stem = next(iter(dataset.judgements[one.id])).rsplit("-", 1)[0]
-    return sorted(name for name in dataset.ids if name.rsplit("-", 1)[0] == stem)
 
 
 def read(found: Asked, reader: Reader | None) -> Asked:
@@ -259,78 +239,12 @@ def rescored(one: Asked, blend: judging.Blend) -> Asked:
     return replace(one, passages=ranked, relevant=[by[id(passage.stored)] for passage in ranked])
 
 
-def fitted_confidence(asked: Sequence[Asked]) -> dict[str, Any]:
-    """Fit the confidence; return its constants, and how it does on what it was not fitted to."""
-    known = [one for one in asked if one.answerable is not None and one.passages and one.name not in CLAIMS]
-    both = {name for name in {one.name for one in known} if len({o.answerable for o in known if o.name == name}) == 2}
-    known = [one for one in known if one.name in both]
-    rows = np.array([row(one) for one in known])
-    labels = np.array([bool(one.answerable) for one in known])
-    sizes = Counter((one.name, one.taken) for one in known)
-    worth = [TAKEN if one.taken else SHARE if one.name == MOST else 1.0 for one in known]
-    shares = np.array([each / sizes[one.name, one.taken] for each, one in zip(worth, known, strict=True)])
-    fit = logistic(rows, labels.astype(float), shares, PULL)
-    groups = sorted({(one.name, one.group if one.name == MOST else "") for one in known})
-    held = np.zeros(len(known))
-    for group in groups:
-        out = np.array([(one.name, one.group if one.name == MOST else "") == group for one in known])
-        part = logistic(rows[~out], labels[~out].astype(float), shares[~out], PULL)
-        held[out] = 1 / (1 + np.exp(-(rows[out] @ part[:-1] + part[-1])))
-    shown = []
-    for name in sorted(both):
-        of = np.array([one.name == name for one in known])
-        single = [f"{auroc(rows[of, column], labels[of]):.3f}" for column in range(rows.shape[1])]
-        shown.append([name, of.sum(), f"{labels[of].mean():.2f}", f"{auroc(held[of], labels[of]):.3f}",
-                      f"{ece(held[of], labels[of]):.3f}", *single])  # fmt: skip
-    table(["held out", "n", "answerable", "AUROC", "ECE", *judging.Evidence.__slots__], shown)
-    by_threshold(known, 1 / (1 + np.exp(-(rows @ fit[:-1] + fit[-1]))))
-    by_worth(known)
-    exact = [one for one in known if one.right and one.name == MOST]
-    for pull in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0):
+def words_by_price(asked: Sequence[Asked]) -> None:
+    """Print token F1 of the first words of squad2, for what a point of a passage's logit may count for its words."""
+    exact = [one for one in asked if one.right and one.name == "squad2"]
+    for pull in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0) if exact else ():
         f1 = mean([first_f1(one, pull) for one in exact])
         say(f"a point of a passage's logit counts {pull} for its words: token F1 {f1:.4f}")
-    return {"weights": [round(float(x), 4) for x in fit[:-1]], "bias": round(float(fit[-1]), 4)}
-
-
-def by_threshold(known: Sequence[Asked], own: Floats) -> None:
-    """Print what share of the answerable and of the other questions of each set is declined at each threshold."""
-    names = sorted({one.name for one in known})
-    of = {
-        (name, kind): own[[one.name == name and not one.taken and one.answerable == kind for one in known]]
-        for name in names
-        for kind in (True, False)
-    }
-    rows = [
-        [
-            f"{least:.2f}",
-            *(f"{(of[name, True] < least).mean():.3f} {(of[name, False] < least).mean():.3f}" for name in names),
-        ]
-        for least in THRESHOLDS
-    ]
-    table(["threshold", *(f"{name}: declined of answerable, others" for name in names)], rows)
-
-
-def by_worth(known: Sequence[Asked]) -> None:
-    """Print by their worth, in tenths of each set's questions, how often the first words are right."""
-    rows = []
-    for name in sorted({one.name for one in known}):
-        asked = [one for one in known if one.name == name and one.right]
-        first = sorted(
-            (best[0].worth, token_f1(best[0].text, one.right) >= RIGHT)
-            for one in asked
-            if (best := judging.candidates(assembly.collapse(one.passages, len(one.passages))))
-        )
-        for tenth in np.array_split(np.arange(len(first)), 10):
-            part = [first[at] for at in tenth]
-            if part:
-                rows.append([name, f"{part[0][0]:.1f} to {part[-1][0]:.1f}", f"{mean([yes for _, yes in part]):.2f}"])
-    table(["first words", "worth", "right"], rows)
-
-
-def row(one: Asked) -> list[float]:
-    """Return the evidence of one question as numbers."""
-    ranked = assembly.collapse(one.passages, len(one.passages))
-    return weighed(evidence.signals(one.words, ranked), ranked, judging.candidates(ranked)).row()
 
 
 def first_f1(one: Asked, pull: float) -> float:

@@ -72,7 +72,7 @@ def main() -> None:
     by_set: dict[str, list[Read]] = {}
     for place in places(options, load_encoder(None, cache)):
         found = collect(place, None, options.questions, max(DEPTHS))
-        able = [one for one in found if any(one.relevant) and not one.taken]
+        able = [one for one in found if any(one.relevant)]
         by_set[place.dataset.name] = [read(one, readers, at < TIMED) for at, one in enumerate(able)]
         say(f"{place.dataset.name}: {len(able)} questions")
     finish(result(by_set), [], options.json)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from rag.ask import UNREAD
+
 QUESTION = "How was the 2+2 intersessional dialogue held?"
 
 
@@ -30,8 +32,9 @@ def test_an_answer_has_every_member_of_the_contract(client: TestClient) -> None:
     assert answer["created"].endswith("Z")
     assert (answer["query"], answer["standalone_query"]) == (QUESTION, None)
     assert (answer["answerable"], answer["reason"], answer["nearest"]) == (True, None, [])
-    assert (answer["confidence"], answer["threshold"], answer["answer"]) == (None, None, None)
-    assert (answer["conflicts"], answer["degraded"], answer["warnings"]) == ([], [], [])
+    assert answer["outcome"] == "answered"
+    assert [answer[name] for name in ("confidence", "threshold", "quote", "answer")] == [None, None, None, None]
+    assert (answer["conflicts"], answer["degraded"], answer["warnings"]) == ([], [], [UNREAD])
     assert answer["snapshot"]["config"].startswith("sha256:")
     assert answer["timing_ms"]["total"] > 0
 

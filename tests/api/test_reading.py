@@ -11,11 +11,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api import wiring
-from rag import judging, verdict
+from rag import deciding, judging, verdict
 from rag.reading import WordReader
 
 QUESTION = "When was the 2+2 intersessional dialogue of India and the United States held?"
-FEATURES = ("confidence", "threshold", "answer")
+FEATURES = ("confidence", "threshold", "quote", "answer")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_an_exact_answer_stands_where_it_says(reading: TestClient) -> None:
     """The words are those of the document at their offsets, lie in a passage shown, and are marked there."""
     answer = ask(reading, min_confidence=0)
     exact = answer["answer"]
-    for said in (exact, *exact["alternatives"]):
+    for said in (answer["quote"], exact, *exact["alternatives"]):
         citation = said["citation"]
         text = reading.get(f"/v1/documents/{said['document']['id']}/text").json()["text"]
         assert text[citation["start_char"] : citation["end_char"]] == citation["quote"] == said["text"]
@@ -64,6 +64,8 @@ def test_confidence_is_set_whether_it_answers_or_not(reading: TestClient) -> Non
         assert 0 <= answer["confidence"] <= 1
         assert 0 < answer["threshold"] < 1
         assert answer["answerable"] is (answer["confidence"] >= answer["threshold"])
+        assert answer["answerable"] is (answer["outcome"] == "answered") is (answer["quote"] is not None)
+        assert answer["warnings"] == []
         assert (answer["answer"] is None) or answer["answerable"]
         assert (answer["reason"] is None) is answer["answerable"]
 
@@ -83,7 +85,7 @@ def test_the_readers_score_and_time_are_told(reading: TestClient) -> None:
 def test_read_decides_whether_anything_is_read(client: TestClient, reading: TestClient) -> None:
     """With `false` all is as it is without a reader, but for the digest of what decides."""
     unread, without = ask(reading, read=False), ask(client)
-    assert [unread[name] for name in FEATURES] == [None, None, None]
+    assert [unread[name] for name in FEATURES] == [None, None, None, None]
     for answer in (unread, without):
         del answer["id"], answer["created"], answer["timing_ms"]
     assert unread.pop("snapshot")["config"] != without.pop("snapshot")["config"]
@@ -128,9 +130,7 @@ def test_info_names_the_reader(client: TestClient, reading: TestClient) -> None:
     assert client.get("/v1/info").json()["reader"] is None
 
 
-@pytest.mark.parametrize(
-    ("room", "constant"), [(judging, "THRESHOLD"), (judging, "SPAN_RELEVANCE"), (verdict, "SPOKEN")]
-)
+@pytest.mark.parametrize(("room", "constant"), [(deciding, "OTHER"), (judging, "SPAN_RELEVANCE"), (verdict, "SPOKEN")])
 def test_the_config_tells_of_another_constant(
     reading: TestClient, client: TestClient, monkeypatch: pytest.MonkeyPatch, room: ModuleType, constant: str
 ) -> None:

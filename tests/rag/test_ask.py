@@ -175,6 +175,7 @@ def test_an_answer_says_all_that_the_contract_names(filled: Any) -> None:
     """An answerable question has passages, nothing nearest and no reason; the token is the collection's."""
     answer = filled.ask("When did the new bridge over the Vistula open?")
     assert (answer.answerable, answer.reason, list(answer.nearest), answer.degraded) == (True, None, [], ())
+    assert (answer.outcome, answer.quote, list(answer.warnings)) == ("answered", None, [asking.UNREAD])
     assert answer.token == filled.collection.info().token
     assert set(answer.timing_ms) == {"encode", "retrieve", "read", "total"}
 

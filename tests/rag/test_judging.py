@@ -12,7 +12,7 @@ import pytest
 from rag import judging
 from rag.conflicts import Kind, differ, scaled, units
 from rag.evidence import kind_of
-from rag.judging import Blend, Candidate, Evidence
+from rag.judging import Blend, Candidate
 from rag.types import Ranked, Reading, ScoredSpan
 
 
@@ -94,17 +94,6 @@ def test_candidates_come_from_all_passages(passages: list[Ranked]) -> None:
         ("d1", "text"), ("d1", "1"), ("d0", "text"),
     ]  # fmt: skip
     assert all(isinstance(one, Candidate) for one in found)
-
-
-def test_confidence_rises_with_the_evidence_and_stays_a_probability() -> None:
-    """No evidence takes it out of 0 to 1, and words that are worth more never lower it."""
-    least = Evidence(-9.2, -99.0, -1.0, 0.0)
-    most = Evidence(0.0, 99.0, 1.0, 1.0)
-    assert 0 <= judging.confidence(least) < judging.THRESHOLD < judging.confidence(most) <= 1
-    for name, values in {"supported": (-7.0, -3.0, -1.0, 0.0), "span": (-9.0, -2.0, 0.0, 2.0, 9.0)}.items():
-        steps = [judging.confidence(replace(least, **{name: value})) for value in values]
-        assert steps == sorted(steps)
-        assert steps[0] < steps[-1]
 
 
 def test_log_odds_are_finite() -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from index.types import StoredPassage
-from rag import evidence, judging
+from rag import deciding, evidence, judging, quoting
 from rag.ask import BUDGET, ask, examples, search
 from rag.reading import WordReader
-from rag.types import Answer, Question, Ranked, Reading, ScoredSpan
-from rag.verdict import weighed
+from rag.types import Answer, Question, Ranked, Reading, ScoredSpan, TokenScores
 
 QUESTION = "Guests counted when the lantern bridge opened"
 COURIER = "Guests were counted when the lantern bridge opened: there were 3000 of them."
@@ -167,13 +166,16 @@ def test_the_year_of_a_document_is_named_by_its_date(shelf: Any) -> None:
 
 
 def test_the_best_words_passage_says_whether_it_supports(ranked: Callable[..., Ranked]) -> None:
-    """Whichever passage comes first; without any words it is the first that was read."""
+    """Whichever passage comes first; without any words it is one that was read."""
+    words = evidence.weigh("How many?", "How many?", {}, 2)
+    tokens = TokenScores([(0, 3), (4, 5)], np.float32([-8, 3]), np.float32([-8, 3]))
     wordless = replace(ranked("one"), reading=Reading(5.0, (), (0.2, 0.0, 0.8)), score=0.9)
-    worded = replace(ranked("two 2"), reading=Reading(1.0, (ScoredSpan(4, 5, 3.0),), (0.7, 0.0, 0.3)), score=0.6)
-    signals = evidence.Signals(0.5, 1.0, (), counted=True)
-    both = [wordless, worded]
-    assert weighed(signals, both, judging.candidates(both)).supported == pytest.approx(math.log(0.7))
-    assert weighed(signals, [wordless], []).supported == pytest.approx(math.log(0.2))
+    worded = Reading(1.0, (ScoredSpan(4, 5, 3.0),), (0.7, 0.0, 0.3), tokens)
+    both = [wordless, replace(ranked("two 2", document="e"), reading=worded, score=0.6)]
+    for read, supported in ((both, 0.7), ([wordless], 0.2)):
+        found = quoting.measured(words, read)
+        seen = deciding.Seen.of(words, read, evidence.signals(words, read), found, WordReader.decisions)
+        assert seen.values["part_supported"] == pytest.approx(supported)
 
 
 def test_other_words_are_alternatives(two: Any) -> None:
