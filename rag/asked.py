@@ -79,6 +79,63 @@ _NAME = re.compile(r"(?<=[\w,;:'’\"“(–-] )[\"“(]?[A-ZÀ-ÖØ-Þ][\w'’-
 _EXACT = re.compile(r"[A-Za-z][\w./-]*\d|^0x|_|^--?[A-Za-z]|\(\)$")
 _JOINS = re.compile(r"[^\w]|_")
 _DENIES = re.compile(r"\b(?:not|never|no|without|except|cannot)\b|n['’]t\b", re.IGNORECASE)
+_SEVERAL = re.compile(
+    r"\bwho (?:are|were)\b|\bwhat are\b|\b(?:which|what) (?:two|three|four|five|six|seven|eight|nine|ten|other)\b"
+    r"|\bwhich (?!does\b|has\b|was\b|comes\b|goes\b)\w{2,}[^\Wsui]s\b",
+    re.IGNORECASE,
+)
+_WORDS: Sequence[tuple[Asks, str]] = (
+    (
+        "reason",
+        r"\bwhy\b|\bhow come\b|\bwhat(?:'s| is| was) the (?:reason|point)\b|\bwhat for\b"
+        r"|\bwhat\b.{0,200}(?<!\bstand )\bfor\s*\?$",
+    ),
+    (
+        "list",
+        r"\b(?:list|name|which|what) (?:all|every|each|the \w+ (?:kinds|types|ways|steps))\b"
+        r"|\bwhat (?:kinds|types|sorts) of\b",
+    ),
+    (
+        "time",
+        r"\bwhen\b|\b(?:what|which|since what) (?:year|month|day|date|time|century|decade)\b|\bdeadline\b|\bby what\b",
+    ),
+    (
+        "count",
+        r"\bhow ?(?:many|manny|much)\b"
+        r"|\b(?:what|which) (?:percentage|percent|number|proportion|share|amount|fraction)\b",
+    ),
+    ("measure", rf"\bhow (?:{_MEASURED})\b"),
+    ("person", r"\b(?:who|whom|whose)\b"),
+    ("place", r"\bwhere\b"),
+    (
+        "meaning",
+        r"\bwhat does .{0,200} (?:mean|stand for)\b|\bmeaning\b|\bdefinition\b|\bdefine\b"
+        r"|\bwhat(?:'s| is| are) an? [\w -]+\??$",
+    ),
+    ("which", r"\bwhich\b"),
+    ("manner", r"\bhow\b"),
+    (
+        "yesno",
+        rf"(?:^|[.,;:!?–-]\s+|\b(?:and|but|so|ok|then)\s+)(?:{_IS}|isn't|aren't|don't|doesn't|didn't|can't)\b\s+\w+",
+    ),
+    ("what", r"\bwhat\b|\bwhat's\b"),
+)
+_PATTERNS: Mapping[Asks, re.Pattern[str]] = {kind: re.compile(asked, re.IGNORECASE) for kind, asked in _WORDS}
+_QUOTED = re.compile(r"[\"“„]([^\"”“]{2,})[\"”“]")
+_IDENTIFIER = re.compile(
+    r"(?<![\w-])(?:--?[A-Za-z][\w-]+|(?=[\w./-]*\d)(?=[\w./-]*[A-Za-z_-])[\w]+(?:[./-]\w+)*|\w+(?:\.\w+)*\(\)|\w+_\w+)"
+)
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\w])")
+_NAME = re.compile(r"(?<=[\w,;:'’\"“(–-] )[\"“(]?[A-ZÀ-ÖØ-Þ][\w'’-]+(?: [A-ZÀ-ÖØ-Þ][\w'’-]+)*")
+_EXACT = re.compile(r"[A-Za-z][\w./-]*\d|^0x|_|^--?[A-Za-z]|\(\)$")
+_JOINS = re.compile(r"[^\w]|_")
+_DENIES = re.compile(r"\b(?:not|never|no|without|except|cannot)\b|n['’]t\b", re.IGNORECASE)
+_SEVERAL = re.compile(
+    r"\bwho (?:are|were)\b|\b(?:which|what) (?:two|three|four|five|six|seven|eight|nine|ten|other)\b"
+    r"|\b(?:which|what) (?!does\b|is\b|was\b|has\b|business\b|class\b|process\b|address\b|basis\b|bus\b|status\b)"
+    r"\w{2,}[^\Wsui]s\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\w+")
 
 
@@ -118,6 +175,11 @@ def squeeze(text: str) -> str:
 def denies(question: str) -> bool:
     """Say whether a question asks for what is not so."""
     return _DENIES.search(question) is not None
+
+
+def several(question: str) -> bool:
+    """Say whether a question asks for more than one thing: which countries, who are, list all."""
+    return asks_for(question) == "list" or _SEVERAL.search(question) is not None
 
 
 def holds(folded: str, name: str) -> bool:

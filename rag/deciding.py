@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from rag import pointing, quoting
-from rag.asked import ASKS, POINTS, asks_for, denies, holds, identifiers, named, squeeze, stands
+from rag.asked import ASKS, POINTS, asks_for, denies, holds, identifiers, named, several, squeeze, stands
 from rag.evidence import Signals, Words
 from rag.judging import logit
 from rag.pointing import Choice
@@ -27,6 +27,7 @@ ANSWERS = 4  # words shown: the first and at most three others
 OTHER = 0.5  # the least probability of relevance of a passage whose words are shown beside the first
 AS_SURE = 0.9  # of the first words' confidence, which others need at least
 UNHEARD = 0.1  # the greatest confidence where an identifier of the question stands nowhere
+_JOINED = re.compile(r"[,;/&+\n]|\b(?:and|or|und|et|y|o)\b")  # several things
 _WORD = re.compile(r"\w+")
 Weights = Mapping[str, float]
 """What each measured thing counts, by name; "bias" is counted once."""
@@ -85,7 +86,7 @@ def decide(
     seen = Seen.of(words, ranked, signals, found, by)
     chosen = pointing.best(pointing.choices(words, seen.best.part), by.words)
     choice, pointed = None, 0.0
-    if chosen is not None and asks_for(words.question) in POINTS and not denies(words.question):
+    if chosen is not None and pointable(words.question, found_in(seen.best.part, chosen[0])):
         choice, pointed = chosen[0], sigmoid(chosen_values(seen, *chosen), by.pointed)
     subject = sigmoid(seen.values, by.subject)
     return Decided(
@@ -97,6 +98,17 @@ def decide(
         choice=choice,
         pointed=pointed,
     )
+
+
+def pointable(question: str, said: str) -> bool:
+    """Say whether words may be shown: the question asks for what can be pointed at, and for no more than they are."""
+    one = not _JOINED.search(said)
+    return asks_for(question) in POINTS and not denies(question) and not (one and several(question))
+
+
+def found_in(part: Part, choice: Choice) -> str:
+    """Return the words of a choice."""
+    return part.passage.stored.text[choice.start : choice.end]
 
 
 def unheard(words: Words, ranked: Sequence[Ranked]) -> list[float]:
@@ -183,21 +195,9 @@ class Seen:
 
 _OF_THE_PART = frozenset(
     {
-        *("mass", "peak", "coverage", "context", "headed", "bare", "need", "no_need", "number", "no_number", "length"),
-        *(
-            "supported",
-            "contradicted",
-            "relevance",
-            "logit",
-            "rank",
-            "item",
-            "row",
-            "list",
-            "pair",
-            "clause",
-            "heading",
-        ),
-        *("below_dense", "unread", "colon", "asks", "asked_above"),
+        *("mass", "peak", "coverage", "context", "headed", "bare", "need", "no_need", "number", "no_number"),
+        *("supported", "contradicted", "relevance", "logit", "rank", "item", "row", "list", "pair", "clause"),
+        *("below_dense", "unread", "colon", "asked_above"),
     }
 )
 

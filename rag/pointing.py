@@ -102,7 +102,8 @@ def _trimmed(text: str, start: int, end: int, least: int, most: int) -> tuple[in
     while begin > least and text[begin - 1] in "$€£":
         begin -= 1
     for left, right in ("()", "[]"):
-        if text[begin:end].count(left) > text[begin:end].count(right) and text[end : end + 1] == right:
+        opened = text[begin:end].count(left) > text[begin:end].count(right)
+        if opened and end < most and text[end] == right:
             end += 1
     if end < most and text[end] == "%":
         end += 1

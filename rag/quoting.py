@@ -175,7 +175,7 @@ class _Passage:
         self._question, self._asks = words.question, asks_for(words.question)
         self._needs = needed(words.question)
         self._numbers = set(_NUMBER.findall(words.query))
-        self._weights = dict(words.asked(self._language))
+        self._weights = dict(words.telling(self._language))
         self._whole = sum(self._weights.values()) or 1.0
         self._terms = [self._held(stored.text[unit.start : unit.end]) for unit in self._units]
         self._header = self._held(stored.passage.header)

@@ -37,17 +37,13 @@ class Right(NamedTuple):
 
 
 RIGHT: Mapping[str, Right] = {
-    "Which countries make up the Quad?": Right(
-        "India, the US, Japan, and Australia", "India, the US, Japan, and Australia"
-    ),
-    "Who are the members of the Quad?": Right("India, the US, Japan, and Australia"),
+    "Which countries make up the Quad?": Right("India, the US, Japan, and Australia"),
     "Who co-chaired the India-US 2+2 dialogue?": Right("co-chaired by"),
     "How was the India-US 2+2 intersessional dialogue held?": Right("held virtually on Monday"),
     "What does COMPACT stand for?": Right(
         "Catalysing Opportunities for Military Partnership, Accelerated Commerce & Technology"
     ),
     "What did they say about nuclear energy?": Right("civil-nuclear cooperation"),
-    "Was the meeting held in person?": Right("held virtually on Monday"),
 }
 
 

@@ -30,7 +30,6 @@ from reporting import say, table
 
 from api.settings import load_settings
 from rag import assembly, deciding, evidence, judging, pointing, quoting
-from rag.asked import POINTS, asks_for, denies
 from rag.encoding import Encoder, load_encoder
 from rag.evaluation.cache import cached_collection
 from rag.evaluation.calibration import auroc, ece
@@ -54,7 +53,7 @@ SHOWN = 10  # passages that are left of them without near-copies
 STRANGER, STRANGERS = "stranger", 25  # questions about other folders that are asked of each
 RIGHT = 0.5  # the least token F1 of words that answer
 PULL = {"quote": 0.003, "words": 0.01, "answered": 0.01, "subject": 0.01, "quoted": 0.01, "pointed": 0.02}
-COUNTS = {"clapnq": 0.5, STRANGER: 0.15}  # what such questions count beside others: there are more than people ask
+COUNTS = {"clapnq": 0.25, STRANGER: 0.15}  # what such questions count beside others: there are more than people ask
 ANSWERED, ABSENT, SHOWN_RIGHT = 0.87, 0.012, 0.81  # what the thresholds are chosen for; see `thresholds`
 
 Floats = np.ndarray
@@ -350,7 +349,8 @@ def judged(one: Known, weights: Mapping[str, deciding.Weights]) -> Judged:
         deciding.sigmoid(values, by.quoted),
         found.right_quote,
         found.seen.best.part.end - found.seen.best.part.start,
-        best is not None and asks_for(one.asked.words.question) in POINTS and not denies(one.asked.words.question),
+        best is not None
+        and deciding.pointable(one.asked.words.question, deciding.found_in(found.seen.best.part, best[0])),
         pointed,
         bool(best and found.right_words[list(found.choices).index(best[0])]),
     )

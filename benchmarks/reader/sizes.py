@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from reporting import table
 from service import serving
 
+from rag.deciding import shipped
 from rag.evaluation.calibration import auroc
 from rag.evaluation.datasets import read_dataset
-from rag.judging import THRESHOLD
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
     first = told[options.folders[0]]
     rows = []
     for folder, found in told.items():
-        declined, apart = found < THRESHOLD, np.abs(found - first)
+        declined, apart = found < shipped().least_answered, np.abs(found - first)
         shares = (auroc(found, labels), declined[labels].mean(), declined[~labels].mean())
         rows.append([folder, len(asked), *(f"{one:.3f}" for one in (*shares, *np.quantile(apart, (0.5, 0.9))))])
     table(["folder", "n", "AUROC", "declined, answerable", "unanswerable", "apart, median", "p90"], rows)

@@ -120,6 +120,15 @@ def test_words_never_cross_a_cell_an_item_or_a_sentence(ranked: Make, text: str,
             assert all(any(a <= one.start < one.end <= b for a, b in rooms) for one in found)
 
 
+def test_a_bracket_that_closes_in_the_next_sentence_is_left_out(ranked: Make) -> None:
+    """A sentence of Chinese may end before it; the words end with their sentence."""
+    text = "他说f(是。)好。"
+    passage = quoting.parts(replace(ranked(text), reading=scored(text, {"他说f": 4.0}, {"。": 4.0})))[0]
+    assert passage.end < len(text)
+    found = pointing.choices(asked("他说什么?"), passage)
+    assert text[found[0].start : found[0].end] == "他说f(是。"
+
+
 def test_choices_lie_apart_best_first(ranked: Make) -> None:
     """At most so many, none overlapping another, within the part, as whole words."""
     reading = scored(STAFF, {"2019": 1.0, "310": 4.0, "company": 2.0, "402": 3.0, "2023": 0.5, "had": 0.0, "it": 0.2})
@@ -140,7 +149,7 @@ def test_the_reader_cutting_a_word_does_not(ranked: Make) -> None:
 
 def test_a_clause_holds_its_own_words_alone(ranked: Make) -> None:
     """Of a part that is a clause no words lie outside."""
-    text = f"The service keeps two logs{' as was said' * 3}: one of access, kept for thirty days; one of audits."
+    text = f"The service keeps two logs{' as was said' * 4}: one of access, kept for thirty days; one of audits."
     reading = scored(text, {"logs": 9.0, "thirty": 1.0, "audits": 9.0}, {"logs": 9.0, "days": 1.0, "audits": 9.0})
     clauses = quoting.parts(replace(ranked(text), reading=reading))
     (clause,) = [one for one in clauses if one.text.startswith("one of access")]
@@ -158,7 +167,7 @@ def test_where_nothing_was_read_there_are_no_words(ranked: Make) -> None:
 
 def test_the_share_of_the_best_is_a_probability(ranked: Make) -> None:
     """More of it where the others are worth less; all of it where there are none."""
-    few = [Choice(0, 1, 0.0, {"score": 3.0}), Choice(2, 3, 0.0, {"score": 1.0})]
+    few = [Choice(place, place + 1, 0.0, {"score": 3.0 - place, "same_clause": 0.0}) for place in range(2)]
     shares = []
     for weight in (0.0, 1.0, 1e3):
         chosen = pointing.best(few, {"score": weight})
