@@ -125,6 +125,11 @@ _NAME = re.compile(r"(?<=[\w,;:'’\"“(–-] )[\"“(]?[A-ZÀ-ÖØ-Þ][\w'’-
 _EXACT = re.compile(r"[A-Za-z][\w./-]*\d|^0x|_|^--?[A-Za-z]|\(\)$")
 _JOINS = re.compile(r"[^\w]|_")
 _DENIES = re.compile(r"\b(?:not|never|no|without|except|cannot)\b|n['’]t\b", re.IGNORECASE)
+_SEVERAL = re.compile(
+    r"\bwho (?:are|were)\b|\bwhat are\b|\b(?:which|what) (?:two|three|four|five|six|seven|eight|nine|ten|other)\b"
+    r"|\bwhich (?!does\b|has\b|was\b|comes\b|goes\b)\w{2,}[^\Wsui]s\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\w+")
 
 
