@@ -54,7 +54,7 @@ STRANGER, STRANGERS = "stranger", 25  # questions about other folders that are a
 RIGHT = 0.5  # the least token F1 of words that answer
 PULL = {"quote": 0.003, "words": 0.01, "answered": 0.01, "subject": 0.01, "quoted": 0.01, "pointed": 0.02}
 COUNTS = {"clapnq": 0.25, STRANGER: 0.15}  # what such questions count beside others: there are more than people ask
-ANSWERED, ABSENT, SHOWN_RIGHT = 0.87, 0.012, 0.81  # what the thresholds are chosen for; see `thresholds`
+ANSWERED, ABSENT, SHOWN_RIGHT = 0.87, 0.015, 0.80  # what the thresholds are chosen for; see `thresholds`
 
 Floats = np.ndarray
 Span = tuple[str, int, int]
