@@ -54,7 +54,8 @@ STRANGER, STRANGERS = "stranger", 25  # questions about other folders that are a
 RIGHT = 0.5  # the least token F1 of words that answer
 PULL = {"quote": 0.003, "words": 0.01, "answered": 0.01, "subject": 0.01, "quoted": 0.01, "pointed": 0.02}
 COUNTS = {"clapnq": 0.25, STRANGER: 0.15}  # what such questions count beside others: there are more than people ask
-ANSWERED, ABSENT, SHOWN_RIGHT = 0.87, 0.015, 0.80  # what the thresholds are chosen for; see `thresholds`
+EVEN = 0.5  # answered is what is likelier than not, and absent what likelier lacks its subject
+SHOWN_RIGHT = 0.80  # of the words shown, on questions that nothing was fitted to
 
 Floats = np.ndarray
 Span = tuple[str, int, int]
@@ -384,24 +385,19 @@ def rounded(weights: deciding.Weights) -> dict[str, float]:
 
 
 def chosen_thresholds(held: Sequence[Judged]) -> dict[str, float]:
-    """Choose the thresholds on questions that nothing was fitted to.
+    """Return the thresholds: for both outcomes what is likelier than not, for words what held-out questions say.
 
-    ANSWERED of the answerable questions are to be answered; of the answerable ones, ABSENT are to be called absent; and
-    of the words shown, SHOWN_RIGHT are to be right. All are a little more than what is promised of other questions.
+    Of the words shown, SHOWN_RIGHT are to be right; a little more than what is promised of other questions.
     """
     able = [one for one in held if one.asked.answerable]
-    least = float(np.quantile([one.confidence for one in able], 1 - ANSWERED))
-    left = sorted(one.subject for one in able if one.confidence < least)
-    gone = round(ABSENT * len(able))
-    subject = left[gone] if gone < len(left) else least
     said = sorted(
-        (one for one in able if one.confidence >= least and one.asked.short and one.points),
+        (one for one in able if one.confidence >= EVEN and one.asked.short and one.points),
         key=lambda one: -one.pointed,
     )
     right = np.cumsum([one.right_words for one in said]) / np.arange(1, len(said) + 1)
     enough = np.nonzero(right >= SHOWN_RIGHT)[0]
     words = said[int(enough[-1])].pointed if len(enough) else 1.0
-    return {"least_answered": round(least, 3), "least_subject": round(subject, 3), "least_words": round(words, 3)}
+    return {"least_answered": EVEN, "least_subject": EVEN, "least_words": round(words, 3)}
 
 
 def report(held: Sequence[Judged], least: Mapping[str, float]) -> None:
