@@ -33,7 +33,7 @@ _IS = "is|are|was|were|do|does|did|can|could|may|might|must|should|shall|will|wo
 _MEASURED = (
     "long|old|far|tall|high|deep|wide|large|big|fast|heavy|hot|cold|thick|soon|close|often|quick|quickly|late|early"
 )
-_WORDS: Sequence[tuple[Asks, str]] = (
+_QUESTIONS: Sequence[tuple[Asks, str]] = (  # the first one that fits decides
     (
         "reason",
         r"\bwhy\b|\bhow come\b|\bwhat(?:'s| is| was) the (?:reason|point)\b|\bwhat for\b"
@@ -69,53 +69,7 @@ _WORDS: Sequence[tuple[Asks, str]] = (
     ),
     ("what", r"\bwhat\b|\bwhat's\b"),
 )
-_PATTERNS: Mapping[Asks, re.Pattern[str]] = {kind: re.compile(asked, re.IGNORECASE) for kind, asked in _WORDS}
-_QUOTED = re.compile(r"[\"“„]([^\"”“]{2,})[\"”“]")
-_IDENTIFIER = re.compile(
-    r"(?<![\w-])(?:--?[A-Za-z][\w-]+|(?=[\w./-]*\d)(?=[\w./-]*[A-Za-z_-])[\w]+(?:[./-]\w+)*|\w+(?:\.\w+)*\(\)|\w+_\w+)"
-)
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\w])")
-_NAME = re.compile(r"(?<=[\w,;:'’\"“(–-] )[\"“(]?[A-ZÀ-ÖØ-Þ][\w'’-]+(?: [A-ZÀ-ÖØ-Þ][\w'’-]+)*")
-_EXACT = re.compile(r"[A-Za-z][\w./-]*\d|^0x|_|^--?[A-Za-z]|\(\)$")
-_JOINS = re.compile(r"[^\w]|_")
-_DENIES = re.compile(r"\b(?:not|never|no|without|except|cannot)\b|n['’]t\b", re.IGNORECASE)
-_WORDS: Sequence[tuple[Asks, str]] = (
-    (
-        "reason",
-        r"\bwhy\b|\bhow come\b|\bwhat(?:'s| is| was) the (?:reason|point)\b|\bwhat for\b"
-        r"|\bwhat\b.{0,200}(?<!\bstand )\bfor\s*\?$",
-    ),
-    (
-        "list",
-        r"\b(?:list|name|which|what) (?:all|every|each|the \w+ (?:kinds|types|ways|steps))\b"
-        r"|\bwhat (?:kinds|types|sorts) of\b",
-    ),
-    (
-        "time",
-        r"\bwhen\b|\b(?:what|which|since what) (?:year|month|day|date|time|century|decade)\b|\bdeadline\b|\bby what\b",
-    ),
-    (
-        "count",
-        r"\bhow ?(?:many|manny|much)\b"
-        r"|\b(?:what|which) (?:percentage|percent|number|proportion|share|amount|fraction)\b",
-    ),
-    ("measure", rf"\bhow (?:{_MEASURED})\b"),
-    ("person", r"\b(?:who|whom|whose)\b"),
-    ("place", r"\bwhere\b"),
-    (
-        "meaning",
-        r"\bwhat does .{0,200} (?:mean|stand for)\b|\bmeaning\b|\bdefinition\b|\bdefine\b"
-        r"|\bwhat(?:'s| is| are) an? [\w -]+\??$",
-    ),
-    ("which", r"\bwhich\b"),
-    ("manner", r"\bhow\b"),
-    (
-        "yesno",
-        rf"(?:^|[.,;:!?–-]\s+|\b(?:and|but|so|ok|then)\s+)(?:{_IS}|isn't|aren't|don't|doesn't|didn't|can't)\b\s+\w+",
-    ),
-    ("what", r"\bwhat\b|\bwhat's\b"),
-)
-_PATTERNS: Mapping[Asks, re.Pattern[str]] = {kind: re.compile(asked, re.IGNORECASE) for kind, asked in _WORDS}
+_PATTERNS: Mapping[Asks, re.Pattern[str]] = {kind: re.compile(asked, re.IGNORECASE) for kind, asked in _QUESTIONS}
 _QUOTED = re.compile(r"[\"“„]([^\"”“]{2,})[\"”“]")
 _IDENTIFIER = re.compile(
     r"(?<![\w-])(?:--?[A-Za-z][\w-]+|(?=[\w./-]*\d)(?=[\w./-]*[A-Za-z_-])[\w]+(?:[./-]\w+)*|\w+(?:\.\w+)*\(\)|\w+_\w+)"
