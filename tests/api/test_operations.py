@@ -73,7 +73,7 @@ def test_metrics_tell_declined_questions_errors_searches_and_what_was_added(
     for _ in range(2):
         client.post("/v1/documents", json={"documents": [DIALOGUE, {"text": " "}]})
     lines = client.get("/metrics").text.splitlines()
-    assert 'pincite_questions_total{kind="ask",outcome="related"} 1.0' in lines
+    assert 'pincite_questions_total{kind="ask",outcome="absent"} 1.0' in lines
     assert 'pincite_questions_total{kind="ask",outcome="error"} 1.0' in lines
     assert 'pincite_questions_total{kind="search",outcome="answered"} 2.0' in lines
     for status, number in (("added", 4.0), ("unchanged", 1.0), ("failed", 2.0)):
