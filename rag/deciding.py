@@ -217,7 +217,7 @@ def _of_passages(read: Sequence[Ranked], signals: Signals) -> dict[str, float]:
         "silent": min(one.verdict[2] for one in readings),
         "dense": dense[0],
         "dense_gap": dense[0] - sum(dense) / len(dense),
-        "fused": max(one.fused for one in read),
+        "fused": min(1.0, max(one.fused for one in read)),  # a search by words alone has BM25 there, which is no share
         "coverage": signals.coverage,
         "counted": float(signals.counted),
         "missing": math.log1p(len(signals.missing)),

@@ -185,7 +185,7 @@ class _Passage:
             "logit": judging.logit(passage.score),
             "passage": passage.score,
             "rank": float(rank),
-            "below_fused": passage.fused - best,
+            "below_fused": (passage.fused - best) / max(1.0, best),  # BM25 is no share, where words alone were searched
             "below_dense": (passage.dense or 0.0) - nearest,
             "supported": reading.verdict[0],
             "contradicted": reading.verdict[1],
