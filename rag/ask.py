@@ -19,7 +19,7 @@ from rag.reading import Reader
 from rag.retrieval import Ranking, Retrieved, retrieve
 from rag.splitting import sentences
 from rag.types import Answer, AnswerPassage, Conflict, Question, Quote, Ranked, Span
-from rag.verdict import Dispute, judge, settled
+from rag.verdict import Dispute, Judged, judge, settled
 
 BUDGET = "reader_budget"  # in `degraded`: less was read than would have been with more time
 UNREAD = "Nothing was read closely: the outcome is by words and vectors alone."
@@ -78,7 +78,7 @@ def ask(
     settling = time.perf_counter()
     conflicts, cut = _conflicts(question, judged.dispute, reader, started, collection.name)
     reading = read.milliseconds + (time.perf_counter() - settling) * 1000
-    shown = _cited(assembly.group(ranked, question.top_k), found, words, collection, judged.marked, judged.quote)
+    shown = _cited(assembly.group(ranked, question.top_k), found, words, collection, judged)
     yield Answer(
         query=question.query,
         standalone_query=found.standalone_query,
@@ -223,16 +223,15 @@ def _cited(
     found: Retrieved,
     words: evidence.Words | None,
     collection: Collection,
-    marked: Mapping[str, Span] = {},
-    quote: Quote | None = None,
+    judged: Judged | None = None,
 ) -> list[AnswerPassage]:
-    """Cite each group, highlighting what bears on `words`; `marked` has the answer in a passage, by its id."""
+    """Cite each group, highlighting what bears on `words`, and what is said of the question in `judged`."""
     shown = []
     for rank, members in enumerate(groups, start=1):
         block = assembly.block(members, _text(members, collection) if len(members) > 1 else None)
         language = members[0].stored.document.language
-        answers = _within(block, members, marked)
-        quotes = _quoted_in(block, members, quote)
+        answers = _within(block, members, judged.marked) if judged else []
+        quotes = [*_quoted_in(block, members, judged.quote), *_within(block, members, judged.hinted)] if judged else []
         tiles = sentences(block.text)
         marks = evidence.highlights(block.text, tiles, words, language, answers, quotes) if words else []
         shown.append(assembly.cite(block, rank, collection.name, marks))

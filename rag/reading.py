@@ -67,7 +67,7 @@ class WordReader:
         subject={"relevance": 1.0, "bias": 2.0},
         quoted={"relevance": 0.5, "bias": 0.0},
         pointed={"score": 0.5, "bias": 2.0},
-        least_answered=0.3,
+        least_answered=0.15,
         least_subject=0.2,
         least_words=0.2,
     )

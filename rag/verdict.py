@@ -14,7 +14,7 @@ from rag.retrieval import Retrieved
 from rag.splitting import sentences
 from rag.types import Conflict, Outcome, Question, Quote, Ranked, Reading, Reason, ShortAnswer, Span
 
-MARKED = 0.1  # the least probability of relevance of a passage in which words are marked as an answer
+MARKED = 0.1  # the least probability of relevance of a passage whose likeliest words decide which sentence is marked
 RIVALS = 3  # values of other documents that are held against the first, at most
 SURE = 3.5  # the least worth of a first answer that others are held against
 RIVAL = {"number": (0.1, 0.57, -8.0), "date": (0.1, 0.57, -8.0), "name": (0.43, 0.7, 1.0)}
@@ -50,7 +50,9 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is said of a question; `marked` has the words that may answer in each passage, by its id.
+    """What is said of a question.
+
+    `marked` has the words that are shown as an answer, by their passage's id, `hinted` those that may answer in each.
 
     `reason` says why there is no answer, None where the passages are shown as one.
     """
@@ -63,6 +65,7 @@ class Judged:
     answers: Sequence[ShortAnswer] = ()
     dispute: Dispute | None = None
     marked: Mapping[str, Span] = field(default_factory=dict)
+    hinted: Mapping[str, Span] = field(default_factory=dict)
 
 
 def judge(
@@ -92,22 +95,20 @@ def judge(
         return Judged(reason(outcome), outcome)
     likely = judging.candidates(ranked)
     outcome = decided.outcome(by, question.min_confidence)
-    marked = _marked(likely)
+    hinted = _likeliest(likely)
     if outcome != "answered":
-        return Judged(reason(outcome), outcome, decided.confidence, least, marked=marked)
-    answers = [_short(one, collection) for one in deciding.sure(words, ranked, decided, by)]
-    if answers:
-        at = answers[0].citation.start - decided.part.passage.stored.passage.start
-        marked = {**marked, decided.part.passage.stored.ref.id: Span(at, at + len(answers[0].text))}
+        return Judged(reason(outcome), outcome, decided.confidence, least, hinted=hinted)
+    said = deciding.sure(words, ranked, decided, by)
     return Judged(
         None,
         "answered",
         decided.confidence,
         least,
         _quoted(decided, collection),
-        answers,
+        [_short(one, collection) for one in said],
         _disputed(likely, words),
-        marked,
+        {one.passage.stored.ref.id: one.span for one in said},
+        hinted,
     )
 
 
@@ -129,7 +130,7 @@ def _nothing(question: Question, found: Retrieved, ranked: Sequence[Ranked]) -> 
     return None
 
 
-def _marked(likely: Sequence[Candidate]) -> dict[str, Span]:
+def _likeliest(likely: Sequence[Candidate]) -> dict[str, Span]:
     """Return the best words of each passage that is likely enough."""
     marked: dict[str, Span] = {}
     for one in likely:
