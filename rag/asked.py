@@ -5,27 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 Asks = Literal[
-    "time",
-    "measure",
-    "count",
-    "person",
-    "place",
-    "which",
-    "reason",
-    "manner",
-    "yesno",
-    "list",
-    "meaning",
-    "what",
-    "words",
-]
-ASKS: Sequence[Asks] = (
-    *("time", "measure", "count", "person", "place", "which", "reason", "manner", "yesno", "list", "meaning"),
-    *("what", "words"),
-)
+    "time", "measure", "count", "person", "place", "which", "reason", "manner", "yesno", "list", "meaning", "what", "words"
+]  # fmt: skip
+ASKS: Sequence[Asks] = get_args(Asks)
 POINTS: frozenset[Asks] = frozenset({"time", "measure", "count", "person", "place", "which", "what", "words", "list"})
 """Kinds whose answer can be pointed at in a few words."""
 
@@ -50,7 +35,7 @@ _QUESTIONS: Sequence[tuple[Asks, str]] = (  # the first one that fits decides
     ),
     (
         "count",
-        r"\bhow ?(?:many|manny|much)\b"
+        r"\bhow ?(?:many|much)\b"
         r"|\b(?:what|which) (?:percentage|percent|number|proportion|share|amount|fraction)\b",
     ),
     ("measure", rf"\bhow (?:{_MEASURED})\b"),
@@ -90,8 +75,8 @@ _WORD = re.compile(r"\w+")
 @lru_cache(maxsize=1_024)
 def asks_for(question: str) -> Asks:
     """Return what kind of thing a question asks for; "words" where it has no question word."""
-    last = question.strip()
-    return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(last)), "words")
+    asked = question.strip()
+    return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(asked)), "words")
 
 
 @lru_cache(maxsize=1_024)
@@ -106,8 +91,7 @@ def named(question: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1_024)
 def identifiers(question: str) -> tuple[str, ...]:
     """Return the names of a question that only match as they are: with letters and digits, an underscore, an option."""
-    found = [name for name in named(question) if _IDENTIFIER.fullmatch(name) or _IDENTIFIER.match(name)]
-    return tuple(name for name in found if _EXACT.search(name))
+    return tuple(name for name in named(question) if _IDENTIFIER.match(name) and _EXACT.search(name))
 
 
 def stands(squeezed: str, identifier: str) -> bool:

@@ -24,7 +24,6 @@ CHOICES = 5
 _LIKELY, _LONGEST = 8, 30  # starts and ends that are tried, each with each; tokens
 _EDGES = '\\s,.;:!?"“”„«»()\\[\\]–—*_`>#|-'
 _EDGE = re.compile(rf"^[{_EDGES}]+|[{_EDGES}]+$")
-_OPENS = re.compile(r"[($€£-]*$")  # what belongs to the words though it stands at their edge
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _CLAUSE = re.compile(r"[;,]\s|\s[–—-]\s|\.\s|\b(?:and|but|while|whereas)\b")
 

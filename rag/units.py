@@ -135,8 +135,3 @@ def _above(text: str, place: int) -> Iterator[str]:
         start = text.rfind("\n", 0, end) + 1
         yield text[start:end]
         end = start - 1
-
-
-def holding(found: Sequence[Unit], place: int) -> int | None:
-    """Return the number of the unit that holds a place, None where none does."""
-    return next((number for number, unit in enumerate(found) if unit.start <= place < unit.end), None)
