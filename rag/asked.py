@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Literal, get_args
 
 Asks = Literal[
-    "time", "measure", "count", "person", "place", "which", "reason", "manner", "yesno", "list", "meaning", "what", "words"
+    "time", "measure", "count", "person", "place", "which", "reason", "manner", "yesno", "list", "meaning", "what",
+    "words",
 ]  # fmt: skip
 ASKS: Sequence[Asks] = get_args(Asks)
 POINTS: frozenset[Asks] = frozenset({"time", "measure", "count", "person", "place", "which", "what", "words", "list"})

@@ -6,7 +6,7 @@ No unit crosses a line that begins an item, a row or a heading, nor a blank line
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, takewhile

@@ -19,7 +19,6 @@ QUESTIONS: list[tuple[Asks, str]] = [
     ("measure", "How often does it run?"),
     ("measure", "how OLD is she"),
     ("count", "How many guests came?"),
-    ("count", "how manny people"),
     ("count", "How much does it cost?"),
     ("count", "What percentage of users left?"),
     ("person", "Who built it?"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag.units import cells, columns, holding, units
+from rag.units import cells, columns, units
 
 MANUAL = """\
 # Cleaning
@@ -147,12 +147,6 @@ def test_columns_are_those_of_the_own_table(between: str) -> None:
     """What stands above a blank line or a sentence is another table."""
     text = f"| Year |\n|---|\n| 2019 |{between}| 2023 |"
     assert [names for _, names in rows(text)] == [(), ("Year",), ()]
-
-
-def test_a_place_is_held_by_its_unit() -> None:
-    """From its first character up to its end, which is of no unit."""
-    found = units("One. Two.")
-    assert [holding(found, place) for place in (0, 3, 4, 5, 8, 9)] == [0, 0, None, 1, 1, None]
 
 
 WORDS = st.sampled_from(
