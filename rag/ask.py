@@ -228,7 +228,8 @@ def _cited(
     """Cite each group, highlighting what bears on `words`, and what is said of the question in `judged`."""
     shown = []
     for rank, members in enumerate(groups, start=1):
-        block = assembly.block(members, _text(members, collection) if len(members) > 1 else None)
+        ref = members[0].stored.ref
+        block = assembly.block(members, _text(ref.document_id, ref.sha256, collection) if len(members) > 1 else None)
         language = members[0].stored.document.language
         answers = _within(block, members, judged.marked) if judged else []
         quotes = [*_quoted_in(block, members, judged.quote), *_within(block, members, judged.hinted)] if judged else []
@@ -260,23 +261,20 @@ def _with_columns(quote: Quote | None, collection: Collection) -> Quote | None:
     """Return a quoted row with the names of its columns, which may stand in another passage."""
     if quote is None or quote.kind != "row":
         return quote
-    try:
-        text = collection.text(quote.citation.document_id)
-    except DocumentMissing:
+    cited = quote.citation
+    text = _text(cited.document_id, cited.document_sha256, collection)
+    if text is None:
         return quote
-    if text_digest(text) != quote.citation.document_sha256:
-        return quote
-    return replace(quote, columns=units.columns(text, units.Unit(quote.citation.start, quote.citation.end, "row")))
+    return replace(quote, columns=units.columns(text, units.Unit(cited.start, cited.end, "row")))
 
 
-def _text(members: Sequence[Ranked], collection: Collection) -> str | None:
-    """Return the text of the members' document, or None where it changed or went since they were found."""
-    ref = members[0].stored.ref
+def _text(document_id: str, sha256: str, collection: Collection) -> str | None:
+    """Return the text of a document, or None where it changed or went since its passages were found."""
     try:
-        text = collection.text(ref.document_id)
+        text = collection.text(document_id)
     except DocumentMissing:
         return None
-    return text if text_digest(text) == ref.sha256 else None
+    return text if text_digest(text) == sha256 else None
 
 
 def _answers(query: str, collection: Collection, encoder: Encoder, reader: Reader | None) -> bool:

@@ -62,7 +62,6 @@ class Decided:
     subject: float
     part: Part
     quoted: float
-    signals: Signals
     choice: Choice | None = None
     pointed: float = 0.0
 
@@ -80,21 +79,27 @@ def decide(
 
     With `only` nothing but parts of that passage are looked at.
     """
-    found = quoting.measured(words, ranked if only is None else [only])
+    return decided(words, ranked, signals, quoting.measured(words, ranked if only is None else [only]), by)
+
+
+def decided(
+    words: Words, ranked: Sequence[Ranked], signals: Signals, found: Sequence[Measured], by: Decisions
+) -> Decided | None:
+    """Decide by parts that were measured already."""
     if not found:
         return None
     seen = Seen.of(words, ranked, signals, found, by)
-    chosen = pointing.best(pointing.choices(words, seen.best.part), by.words)
+    part = seen.best.part
+    chosen = pointing.best(pointing.choices(words, part), by.words)
     choice, pointed = None, 0.0
-    if chosen is not None and pointable(words.question, found_in(seen.best.part, chosen[0])):
+    if chosen is not None and pointable(words.question, part.passage.stored.text[chosen[0].start : chosen[0].end]):
         choice, pointed = chosen[0], sigmoid(chosen_values(seen, *chosen), by.pointed)
     subject = sigmoid(seen.values, by.subject)
     return Decided(
         confidence=min(sigmoid(seen.values, by.answered), subject, *unheard(words, ranked)),
         subject=subject,
-        part=seen.best.part,
+        part=part,
         quoted=sigmoid(seen.values, by.quoted),
-        signals=signals,
         choice=choice,
         pointed=pointed,
     )
@@ -104,11 +109,6 @@ def pointable(question: str, said: str) -> bool:
     """Say whether words may be shown: the question asks for what can be pointed at, and for no more than they are."""
     one = not _JOINED.search(said)
     return asks_for(question) in POINTS and not denies(question) and not (one and several(question))
-
-
-def found_in(part: Part, choice: Choice) -> str:
-    """Return the words of a choice."""
-    return part.passage.stored.text[choice.start : choice.end]
 
 
 def unheard(words: Words, ranked: Sequence[Ranked]) -> list[float]:
@@ -134,22 +134,29 @@ class Sure:
         return self.passage.stored.text[self.span.start : self.span.end]
 
 
-def sure(words: Words, ranked: Sequence[Ranked], decided: Decided, by: Decisions) -> list[Sure]:
+def sure(words: Words, ranked: Sequence[Ranked], signals: Signals, best: Decided, by: Decisions) -> list[Sure]:
     """Return the words of the quote where they are sure enough, then those of other documents that are as sure."""
-    if decided.choice is None or decided.pointed < by.least_words:
+    kept = [one for one in (_sure(best),) if one is not None and one.confidence >= by.least_words]
+    if not kept:
         return []
-    kept = [Sure(decided.part.passage, Span(decided.choice.start, decided.choice.end), decided.pointed)]
-    told = {decided.part.passage.stored.ref.document_id}
+    told = {best.part.passage.stored.ref.document_id}
     for one in [each for each in ranked if each.reading][: quoting.FIRST]:
         if len(kept) == ANSWERS or one.stored.ref.document_id in told or one.score < OTHER:
             continue
-        found = decide(words, [one, *(each for each in ranked if each is not one)], decided.signals, by, only=one)
-        if found and found.choice and found.pointed >= AS_SURE * decided.pointed:
-            other = Sure(one, Span(found.choice.start, found.choice.end), found.pointed)
-            if not any(_alike(other.text, each.text) for each in kept):
-                kept.append(other)
-                told.add(one.stored.ref.document_id)
+        found = decide(words, [one, *(each for each in ranked if each is not one)], signals, by, only=one)
+        other = _sure(found) if found else None
+        if other is None or other.confidence < AS_SURE * best.pointed:
+            continue
+        if not any(_alike(other.text, each.text) for each in kept):
+            kept.append(other)
+            told.add(one.stored.ref.document_id)
     return kept
+
+
+def _sure(found: Decided) -> Sure | None:
+    if found.choice is None:
+        return None
+    return Sure(found.part.passage, Span(found.choice.start, found.choice.end), found.pointed)
 
 
 def _alike(first: str, second: str) -> bool:

@@ -204,12 +204,12 @@ def apart(measured: Signals) -> bool:
 def explain(measured: Signals, documents: int, outcome: Outcome) -> str:
     """Say in one sentence what the passages lack."""
     words = ", ".join(f"“{word}”" for word in measured.missing[:5])
-    lacks = f"the nearest passage does not have {'the word' if len(measured.missing) == 1 else 'the words'} {words}"
+    lacks = f"the passage with the most of its words does not have {words}"
     if outcome == "related":
         said = "Passages speak of this, but none says it surely"
     else:
         where = "the one document here" if documents == 1 else f"the {documents:,} documents here"
-        said = f"Nothing in {where} speaks of this"
+        said = f"Nothing that was found in {where} seems to speak of this"
     return f"{said}: {lacks}." if measured.missing else f"{said}."
 
 

@@ -53,7 +53,6 @@ class Judged:
     """What is said of a question.
 
     `marked` has the words that are shown as an answer, by their passage's id, `hinted` those that may answer in each.
-
     `reason` says why there is no answer, None where the passages are shown as one.
     """
 
@@ -89,16 +88,19 @@ def judge(
         told = evidence.explain(measured, found.found.documents, outcome)
         return None if outcome == "answered" else Reason("below_threshold", told)
 
-    decided = deciding.decide(words, ranked, measured, by) if by else None
-    if by is None or decided is None or least is None:
+    if by is None or least is None:
         outcome = _unread(measured)
         return Judged(reason(outcome), outcome)
+    decided = deciding.decide(words, ranked, measured, by)
+    if decided is None:  # pictures alone: nothing that could be quoted
+        outcome = "answered" if least == 0 else "absent"
+        return Judged(reason(outcome), outcome, 0.0, least)
     likely = judging.candidates(ranked)
     outcome = decided.outcome(by, question.min_confidence)
     hinted = _likeliest(likely)
     if outcome != "answered":
         return Judged(reason(outcome), outcome, decided.confidence, least, hinted=hinted)
-    said = deciding.sure(words, ranked, decided, by)
+    said = deciding.sure(words, ranked, measured, decided, by)
     return Judged(
         None,
         "answered",

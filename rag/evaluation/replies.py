@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from rag.evaluation.containment import token_f1
 from rag.evaluation.questions import AnswerSpan, DatasetQuestion
-from rag.types import Answer, AnswerPassage, Citation, Quote
+from rag.types import Answer, AnswerPassage, Citation, Quote, QuoteKind
 
 Rule = Callable[[DatasetQuestion, Answer], float | None]
 """The value of a reply, 0 to 1, or None where it says nothing about the question."""
@@ -84,21 +84,26 @@ def quote_right(question: DatasetQuestion, reply: Answer) -> float | None:
 
 
 def is_right(quote: Quote, support: Sequence[AnswerSpan]) -> bool:
-    """Whether `quote` has 90 % of a span of `support`, or as a list of all those in its document together.
+    """Whether `quote` is a right one: see `covers`."""
+    cited = quote.citation
+    return covers(quote.kind, cited.document_id, cited.start, cited.end, support)
+
+
+def covers(kind: QuoteKind, document_id: str, start: int, end: int, support: Sequence[AnswerSpan]) -> bool:
+    """Whether a place has 90 % of a span of `support`, or as a list of all those in its document together.
 
     It may be twice as long as that (of several: as the stretch from the first to the last), or 120 code points.
     """
-    cited = quote.citation
-    spans = [span for span in support if span.document_id == cited.document_id]
-    held = [max(0, min(cited.end, span.end) - max(cited.start, span.start)) for span in spans]
-    if quote.kind == "list" and len(spans) > 1:
-        stretch = max(span.end for span in spans) - min(span.start for span in spans)
-        whole = sum(span.end - span.start for span in spans)
-        if sum(held) >= COVERED * whole and _short_enough(cited, stretch):
-            return True
+    spans = [span for span in support if span.document_id == document_id]
+    held = [max(0, min(end, span.end) - max(start, span.start)) for span in spans]
     lengths = [span.end - span.start for span in spans]
+    if kind == "list" and len(spans) > 1:
+        stretch = max(span.end for span in spans) - min(span.start for span in spans)
+        if sum(held) >= COVERED * sum(lengths) and _short_enough(end - start, stretch):
+            return True
     return any(
-        part >= COVERED * length and _short_enough(cited, length) for part, length in zip(held, lengths, strict=True)
+        part >= COVERED * length and _short_enough(end - start, length)
+        for part, length in zip(held, lengths, strict=True)
     )
 
 
@@ -150,5 +155,5 @@ def _meets(cited: Citation, start: int, end: int, support: Sequence[AnswerSpan])
     return any(cited.document_id == span.document_id and start < span.end and span.start < end for span in support)
 
 
-def _short_enough(cited: Citation, length: int) -> bool:
-    return cited.end - cited.start <= max(ALLOWED, LONGEST * length)
+def _short_enough(own: int, length: int) -> bool:
+    return own <= max(ALLOWED, LONGEST * length)

@@ -183,12 +183,12 @@ def test_words_of_other_documents_stand_beside_the_first(ranked: Make) -> None:
     words, passages, signals = read(ranked, "When was the lantern bridge opened?", *texts)
     found = decide(words, passages, signals, BY)
     assert found is not None
-    given = sure(words, passages, found, BY)
+    given = sure(words, passages, signals, found, BY)
     assert given[0].passage is found.part.passage
     assert len({one.passage.stored.ref.document_id for one in given}) == len(given)
     assert [one.text for one in given] == ["1997", "1998", "1999", "2000"][: deciding.ANSWERS]
     assert all(one.confidence >= deciding.AS_SURE * given[0].confidence for one in given)
-    assert sure(words, passages, found, replace(BY, least_words=1.0)) == []
+    assert sure(words, passages, signals, found, replace(BY, least_words=1.0)) == []
 
 
 def test_deciding_twice_gives_the_same(ranked: Make) -> None:
