@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -86,7 +86,7 @@ def show_answer(answer: dict[str, Any]) -> None:
     _show_confidence(answer)
     if answer["nearest"]:
         out.print(f"\n{_UNSURE[answer['outcome']]}\n")
-        _show_passages(answer["nearest"], kinds={"sentence", "term"})
+        _show_passages(answer["nearest"])
 
 
 _UNSURE = {
@@ -225,15 +225,13 @@ def _place(citation: dict[str, Any]) -> str:
 _STYLES = {"answer": "bold green", "sentence": "yellow", "term": "underline"}
 
 
-def _show_passages(passages: list[dict[str, Any]], *, kinds: Collection[str] = tuple(_STYLES)) -> None:
-    """Show passages with their highlights of some kinds."""
+def _show_passages(passages: list[dict[str, Any]]) -> None:
     for passage in passages:
         document, citation = passage["document"], passage["citation"]
         about = [document["title"] or document["id"], document["source"], document["published"]]
         out.print(Text(f"{passage['rank']}. " + " · ".join(part for part in about if part), style="bold"))
         text = Text(passage["text"])
-        marks = [one for one in passage["highlights"] if one["kind"] in kinds]
-        for mark in sorted(marks, key=lambda one: bool(one["kind"] == "answer")):  # on top of others
+        for mark in sorted(passage["highlights"], key=lambda one: bool(one["kind"] == "answer")):  # on top of others
             start, end = mark["start_char"] - citation["start_char"], mark["end_char"] - citation["start_char"]
             text.stylize(_STYLES[mark["kind"]], start, end)
         out.print(text)

@@ -104,10 +104,6 @@ function Failed({ problem, onRetry }) {
   </div>`;
 }
 
-/** Passages that do not answer, without the marks of words that would. */
-const withoutWords = (passages) =>
-  passages.map((passage) => ({ ...passage, highlights: passage.highlights.filter(({ kind }) => kind !== "answer") }));
-
 function Related({ answer: { reason, nearest, confidence }, onOpen }) {
   return html`<div class="finding">
       <h3 class="verdict">${RELATED}</h3>
@@ -119,7 +115,7 @@ function Related({ answer: { reason, nearest, confidence }, onOpen }) {
       html`<section class="speaking" aria-label="Passages that speak of it">
       <h3>These passages speak of it; none says it surely</h3>
       <${Legend} exact=${false} />
-      <${Passages} passages=${withoutWords(nearest)} full onOpen=${onOpen} />
+      <${Passages} passages=${nearest} full onOpen=${onOpen} />
     </section>`
     }`;
 }
@@ -139,7 +135,7 @@ function Absent({ answer: { reason, nearest, confidence }, where, onOpen }) {
       nearest.length > 0 &&
       html`<details class="nearest">
       <summary>Closest passages <span class="muted">(${nearest.length}, not an answer)</span></summary>
-      <${Passages} passages=${withoutWords(nearest)} onOpen=${onOpen} />
+      <${Passages} passages=${nearest} onOpen=${onOpen} />
     </details>`
     }`;
 }

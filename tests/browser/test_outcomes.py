@@ -17,13 +17,11 @@ REASON = "The passages name the compass, but none says it surely."
 
 
 def ended(service: Any, outcome: str, query: str = AMBER) -> dict[str, Any]:
-    """An answer that ended in `outcome`, with words in its nearest passage that a reader marked."""
+    """An answer that ended in `outcome`; as the service has it, nothing in it is marked as the words that answer."""
     answer = service.ask(query)
     near = answer["passages"] or answer["nearest"]
-    place = near[0]["citation"]
-    offsets = {name: place[name] for name in ("start_char", "start_utf16")}
-    offsets |= {"end_char": place["start_char"] + 4, "end_utf16": place["start_utf16"] + 4}
-    near[0]["highlights"].append({"kind": "answer", **offsets})
+    for passage in near:
+        passage["highlights"] = [one for one in passage["highlights"] if one["kind"] != "answer"]
     said = {"outcome": outcome, "answerable": False, "passages": [], "nearest": near, "quote": None, "answer": None}
     return {
         **answer,

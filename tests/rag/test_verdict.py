@@ -198,6 +198,15 @@ def test_a_refusal_has_a_confidence_and_a_reason(two: Any) -> None:
     assert answer.nearest
 
 
+@pytest.mark.parametrize(("least", "marked"), [(0.0, True), (1.0, False)])
+def test_only_words_that_are_shown_are_marked_as_an_answer(two: Any, least: float, marked: bool) -> None:
+    """What is related or absent has marked sentences, but no words that answer."""
+    answer = answered(two, QUESTION, min_confidence=least)
+    kinds = {one.kind for passage in (*answer.passages, *answer.nearest) for one in passage.highlights}
+    assert ("answer" in kinds) is marked is (answer.answer is not None)
+    assert "sentence" in kinds
+
+
 @pytest.mark.parametrize("query", [QUESTION, "Who tunes the organ of Saint Botolph?"])
 def test_the_least_confidence_can_be_chosen(two: Any, query: str) -> None:
     """0 refuses nothing; 1 refuses what is not certain; the confidence itself stays."""
