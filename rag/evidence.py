@@ -125,11 +125,12 @@ def highlights(
     sought = {word: asked.keys() & terms_of(word, language) for word in {word for word, _, _ in words_at}}
     matched = [(start, end, sought[word]) for word, start, end in words_at if sought[word]]
     held = [_held(matched, span, asked) for span in spans]
+    told_first = [*answers, *quotes]
     scores = [
         held[at]
         + _NEIGHBOUR * max(held[max(0, at - 1) : at] + held[at + 1 : at + 2], default=0.0)
         + _NEED * any(holds.search(sentence) for holds in needs)
-        + _ANSWERS * any(spans[at].start < one.end and one.start < spans[at].end for one in [*answers, *quotes])
+        + _ANSWERS * any(spans[at].start < one.end and one.start < spans[at].end for one in told_first)
         for at, sentence in enumerate(sentences)
     ]
     told = [at for at, sentence in enumerate(sentences) if scores[at] > 0 and sentence.strip()]

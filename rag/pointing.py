@@ -25,6 +25,7 @@ _LIKELY, _LONGEST = 8, 30  # starts and ends that are tried, each with each; tok
 _EDGES = '\\s,.;:!?"“”„«»()\\[\\]–—*_`>#|-'
 _EDGE = re.compile(rf"^[{_EDGES}]+|[{_EDGES}]+$")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_DIGIT = re.compile(r"\d")
 _CLAUSE = re.compile(r"[;,]\s|\s[–—-]\s|\.\s|\b(?:and|but|while|whereas)\b")
 
 
@@ -34,28 +35,39 @@ class Choice:
 
     start: int
     end: int
-    score: float  # log-odds against no answer
     values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A span of a unit that may answer, with the log-odds that the reader gives it."""
+
+    start: int
+    end: int
+    score: float
+    unit: Unit
 
 
 def choices(words: Words, part: Part) -> list[Choice]:
     """Return the likeliest words of a part, best first by the reader alone, none overlapping another."""
     reading, text = part.passage.reading, part.passage.stored.text
     assert reading is not None
-    found: list[tuple[float, int, int, Unit | None]] = []
-    for unit, start, end in _rooms(text, part):
-        found += [(score, first, last, unit) for score, first, last in _spans(text, reading.tokens, start, end)]
-    kept: list[tuple[float, int, int, Unit | None]] = []
-    for one in sorted(found, key=lambda each: (-each[0], each[1], each[2])):
-        if not any(one[1] < other[2] and other[1] < one[2] for other in kept):
+    found = [
+        _Found(first, last, score, unit)
+        for unit, start, end in _rooms(text, part)
+        for score, first, last in _spans(text, reading.tokens, start, end)
+    ]
+    kept: list[_Found] = []
+    for one in sorted(found, key=lambda each: (-each.score, each.start, each.end)):
+        if not any(one.start < other.end and other.start < one.end for other in kept):
             kept.append(one)
         if len(kept) == CHOICES:
             break
-    most = kept[0][0] if kept else 0.0
-    share = sum(math.exp(one[0] - most) for one in kept)
+    about = _About(words, part)
+    exp = [math.exp(one.score - kept[0].score) for one in kept]
     return [
-        Choice(start, end, score, _measured(words, part, (start, end), unit, score, math.exp(score - most) / share, at))
-        for at, (score, start, end, unit) in enumerate(kept)
+        Choice(one.start, one.end, about.measure(one, share / sum(exp), at))
+        for at, (one, share) in enumerate(zip(kept, exp, strict=True))
     ]
 
 
@@ -109,65 +121,81 @@ def _trimmed(text: str, start: int, end: int, least: int, most: int) -> tuple[in
     return begin, end
 
 
-def _measured(
-    words: Words, part: Part, place: tuple[int, int], unit: Unit | None, score: float, share: float, at: int
-) -> dict[str, float]:
-    """Measure words: how likely the reader finds them, whether they are of the kind asked for, and what is near."""
-    stored, reading = part.passage.stored, part.passage.reading
-    assert reading is not None
-    text, said = stored.text, stored.text[place[0] : place[1]]
-    language = stored.document.language
-    asks, needs = asks_for(words.question), needed(words.question)
-    weights = words.asked(language)
-    own = {term for word in WORD.findall(said) for term in terms_of(word, language)}
-    clause = _clause(text, place, part)
-    numbers, near = set(_NUMBER.findall(words.query)), set(_NUMBER.findall(clause))
-    others = set(_NUMBER.findall(part.text)) & numbers
-    kind = kind_of(said)
-    count = len(WORD.findall(said))
-    best = reading.spans[0] if reading.spans else None
-    around = {term for word in WORD.findall(clause) for term in terms_of(word, language)}
-    whole = sum(weights.values()) or 1.0
-    named = 0.0
-    if unit is not None and unit.kind == "row":
-        names = columns(text, unit)
-        inside = next((n for n, (a, b) in enumerate(cells(text, unit)) if a <= place[0] < b), None)
-        if inside is not None and inside < len(names):
-            named = float(
-                bool({t for w in WORD.findall(names[inside]) for t in terms_of(w, language)} & weights.keys())
-            )
-    return {
-        "score": score,
-        "share": math.log(share + 1e-4),
-        "first": float(at == 0),
-        "best": float(best is not None and best.start < place[1] and place[0] < best.end),
-        "need": float(any(holds.search(said) for holds in needs)),
-        "no_need": float(bool(needs) and not any(holds.search(said) for holds in needs)),
-        "number": float(bool(re.search(r"\d", said))),
-        "counts": float(asks in ("count", "measure") and kind == "number"),
-        "no_count": float(asks in ("count", "measure") and kind != "number"),
-        "dates": float(asks == "time" and kind in ("date", "number")),
-        "no_date": float(asks == "time" and kind not in ("date", "number")),
-        "named": float(asks == "person" and kind == "name"),
-        "no_name": float(asks == "person" and kind != "name"),
-        "repeats": sum(weights.get(term, 0.0) for term in own) / whole,
-        "same_clause": float(bool(others & near)),
-        "other_clause": float(bool(others) and not others & near),
-        "clause": sum(weight for term, weight in weights.items() if term in around) / whole,
-        "words": math.log(max(1, count)),
-        "long": max(0.0, math.log(max(1, count) / 6)),
-        "all": float(len(said) > 0.8 * len(part.text)),
-        "column": named,
-        "cell": float(unit is not None and unit.kind == "row"),
-    }
+class _About:
+    """What is measured once for all words of a part."""
 
+    def __init__(self, words: Words, part: Part) -> None:
+        stored, reading = part.passage.stored, part.passage.reading
+        assert reading is not None
+        self._part, self._text, self._language = part, stored.text, stored.document.language
+        self._best = reading.spans[0] if reading.spans else None
+        self._asks, self._needs = asks_for(words.question), needed(words.question)
+        self._weights = words.asked(self._language)
+        self._whole = sum(self._weights.values()) or 1.0
+        self._numbers = set(_NUMBER.findall(part.text)) & set(_NUMBER.findall(words.query))
+        edges = (at.end() for at in _CLAUSE.finditer(stored.text, part.start, part.end))
+        self._edges = [part.start, *edges, part.end]
 
-def _clause(text: str, place: tuple[int, int], part: Part) -> str:
-    """Return the clause of a part that words stand in."""
-    edges = [part.start, *(at.end() for at in _CLAUSE.finditer(text, part.start, part.end)), part.end]
-    before = max(edge for edge in edges if edge <= place[0])
-    after = min(edge for edge in edges if edge >= place[1])
-    return text[before:after]
+    def measure(self, one: _Found, share: float, at: int) -> dict[str, float]:
+        """Measure words: how likely the reader finds them, whether they are of the kind asked for, what is near."""
+        said = self._text[one.start : one.end]
+        count = max(1, len(WORD.findall(said)))
+        first = self._best
+        return {
+            "score": one.score,
+            "share": math.log(share + 1e-4),
+            "first": float(at == 0),
+            "best": float(first is not None and first.start < one.end and one.start < first.end),
+            "repeats": self._share(said),
+            "words": math.log(count),
+            "long": max(0.0, math.log(count / 6)),
+            "all": float(len(said) > 0.8 * len(self._part.text)),
+            "cell": float(one.unit.kind == "row"),
+            "column": float(one.unit.kind == "row" and bool(self._held(self._column(one)))),
+            **self._fits(said),
+            **self._near(one),
+        }
+
+    def _fits(self, said: str) -> dict[str, float]:
+        """Whether words are of the kind that is asked for."""
+        asks, kind = self._asks, kind_of(said)
+        need = any(holds.search(said) for holds in self._needs)
+        counts, times, people = asks in ("count", "measure"), asks == "time", asks == "person"
+        return {
+            "need": float(need),
+            "no_need": float(bool(self._needs) and not need),
+            "number": float(bool(_DIGIT.search(said))),
+            "counts": float(counts and kind == "number"),
+            "no_count": float(counts and kind != "number"),
+            "dates": float(times and kind in ("date", "number")),
+            "no_date": float(times and kind not in ("date", "number")),
+            "named": float(people and kind == "name"),
+            "no_name": float(people and kind != "name"),
+        }
+
+    def _near(self, one: _Found) -> dict[str, float]:
+        """What of the question stands in the clause of the words."""
+        before = max(edge for edge in self._edges if edge <= one.start)
+        clause = self._text[before : min(edge for edge in self._edges if edge >= one.end)]
+        here = bool(self._numbers & set(_NUMBER.findall(clause)))
+        return {
+            "same_clause": float(here),
+            "other_clause": float(bool(self._numbers) and not here),
+            "clause": self._share(clause),
+        }
+
+    def _column(self, one: _Found) -> str:
+        """Return the name of the column that a cell stands in, as far as the passage has it."""
+        names, places = columns(self._text, one.unit), cells(self._text, one.unit)
+        return next((name for name, (a, b) in zip(names, places, strict=False) if a <= one.start < b), "")
+
+    def _held(self, text: str) -> set[str]:
+        """Return which of the question's terms a text has."""
+        return {term for word in WORD.findall(text) for term in terms_of(word, self._language) if term in self._weights}
+
+    def _share(self, text: str) -> float:
+        """Return what share of the question's terms, weighed, a text has."""
+        return sum(self._weights[term] for term in self._held(text)) / self._whole
 
 
 def best(found: Sequence[Choice], weights: Mapping[str, float]) -> tuple[Choice, float] | None:

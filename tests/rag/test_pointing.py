@@ -134,7 +134,8 @@ def test_choices_lie_apart_best_first(ranked: Make) -> None:
     reading = scored(STAFF, {"2019": 1.0, "310": 4.0, "company": 2.0, "402": 3.0, "2023": 0.5, "had": 0.0, "it": 0.2})
     found = pointing.choices(asked("How many?"), part(ranked, STAFF, reading))
     assert 1 < len(found) <= pointing.CHOICES
-    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    scores = [one.values["score"] for one in found]
+    assert scores == sorted(scores, reverse=True)
     taken = sorted((one.start, one.end) for one in found)
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(taken))
     assert all(STAFF[one.start : one.end] == STAFF[one.start : one.end].strip(" .;,") for one in found)
@@ -167,7 +168,7 @@ def test_where_nothing_was_read_there_are_no_words(ranked: Make) -> None:
 
 def test_the_share_of_the_best_is_a_probability(ranked: Make) -> None:
     """More of it where the others are worth less; all of it where there are none."""
-    few = [Choice(place, place + 1, 0.0, {"score": 3.0 - place, "same_clause": 0.0}) for place in range(2)]
+    few = [Choice(place, place + 1, {"score": 3.0 - place, "same_clause": 0.0}) for place in range(2)]
     shares = []
     for weight in (0.0, 1.0, 1e3):
         chosen = pointing.best(few, {"score": weight})
