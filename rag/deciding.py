@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rag import pointing, quoting
 from rag.asked import ASKS, POINTS, asks_for, denies, holds, identifiers, named, several, squeeze, stands
-from rag.evidence import Signals, Words
+from rag.evidence import Signals, Words, kind_of
 from rag.judging import logit
 from rag.pointing import Choice
 from rag.quoting import Measured, Part
@@ -28,6 +28,8 @@ OTHER = 0.5  # the least probability of relevance of a passage whose words are s
 AS_SURE = 0.9  # of the first words' confidence, which others need at least
 UNHEARD = 0.1  # the greatest confidence where an identifier of the question stands nowhere
 _JOINED = re.compile(r"[,;/&+\n]|\b(?:and|or|und|et|y|o)\b")  # several things
+_NAME_AFTER = re.compile(r"(?: \([^()]*\))?,? (?:and|or|&) (?:the )?[A-ZÀ-ÖØ-Þ]")  # and another one
+_NAME_BEFORE = re.compile(r"[A-ZÀ-ÖØ-Þ]\w+(?: \([^()]*\))?,? (?:and|or|&) (?:the )?$")
 _WORD = re.compile(r"\w+")
 Weights = Mapping[str, float]
 """What each measured thing counts, by name; "bias" is counted once."""
@@ -92,7 +94,8 @@ def decided(
     part = seen.best.part
     chosen = pointing.best(pointing.choices(words, part), by.words)
     choice, pointed = None, 0.0
-    if chosen is not None and pointable(words.question, part.passage.stored.text[chosen[0].start : chosen[0].end]):
+    text = part.passage.stored.text
+    if chosen is not None and pointable(words.question, text, chosen[0].start, chosen[0].end):
         choice, pointed = chosen[0], sigmoid(chosen_values(seen, *chosen), by.pointed)
     subject = sigmoid(seen.values, by.subject)
     return Decided(
@@ -105,10 +108,16 @@ def decided(
     )
 
 
-def pointable(question: str, said: str) -> bool:
-    """Say whether words may be shown: the question asks for what can be pointed at, and for no more than they are."""
-    one = not _JOINED.search(said)
-    return asks_for(question) in POINTS and not denies(question) and not (one and several(question))
+def pointable(question: str, text: str, start: int, end: int) -> bool:
+    """Say whether words of a text may be shown: the question asks for what can be pointed at, and for no more.
+
+    One thing is not shown where several are asked for, nor one name of those that stand together where names are.
+    """
+    asks, one = asks_for(question), not _JOINED.search(text[start:end])
+    if asks not in POINTS or denies(question) or (one and several(question)):
+        return False
+    others = _NAME_AFTER.match(text, end) or _NAME_BEFORE.search(text, 0, start)
+    return not (asks in ("person", "which") and others and kind_of(text[start:end]) == "name")
 
 
 def unheard(words: Words, ranked: Sequence[Ranked]) -> list[float]:

@@ -200,3 +200,23 @@ def test_deciding_twice_gives_the_same(ranked: Make) -> None:
         assert (one.confidence, one.subject, one.quoted, one.pointed, one.part.text) == (
             other.confidence, other.subject, other.quoted, other.pointed, other.part.text,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "said", "shown"),
+    [
+        ("Who opened the bridge?", "The bridge was opened by Marta Kowal in May.", "Marta Kowal", True),
+        ("Who opened the bridge?", "It was opened by Marta Kowal and Anna Berg in May.", "Marta Kowal", False),
+        ("Who opened the bridge?", "It was opened by Marta Kowal (mayor) and Anna Berg.", "Anna Berg", False),
+        ("Who opened the bridge?", "It was opened by Marta Kowal and Anna Berg.", "Marta Kowal and Anna Berg", True),
+        ("Which town paid for it?", "Brest and Lorient paid for it.", "Brest", False),
+        ("Which towns paid for it?", "The town of Brest paid for it.", "Brest", False),
+        ("When was it opened?", "It was opened in May and June.", "May", True),
+        ("Why was it opened?", "It was opened by Marta Kowal.", "Marta Kowal", False),
+        ("Who did not come?", "All came but Marta Kowal.", "Marta Kowal", False),
+    ],
+)
+def test_no_part_of_what_is_asked_for_is_shown_as_all_of_it(question: str, text: str, said: str, shown: bool) -> None:
+    """One of several names is no answer, nor one thing where several are asked for, nor any words to a why."""
+    start = text.index(said)
+    assert deciding.pointable(question, text, start, start + len(said)) is shown
