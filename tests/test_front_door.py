@@ -99,8 +99,11 @@ def test_a_first_question_is_answered(question: str, seeds: Collection, model: E
 
 
 def test_the_examples_of_the_page_are_answered(seeds: Collection, model: Encoder, reader: ModelReader) -> None:
-    """What the page offers before the first question."""
+    """What the page offers before the first question is quoted from where its subject is the title or a heading."""
     offered = examples(seeds, model, reader=reader)
-    assert offered
+    assert len(offered) == 3
     for question in offered:
-        assert answered(question, seeds, model, reader).quote is not None
+        quote = answered(question, seeds, model, reader).quote
+        assert quote is not None
+        subject = question.split("“")[1].split("”")[0].split(" / ")[-1]
+        assert subject in (quote.document.title, *quote.citation.heading_path)
